@@ -1,0 +1,1 @@
+"""The exporter: readings out, to Prometheus and InfluxDB."""

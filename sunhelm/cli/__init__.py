@@ -1,0 +1,1 @@
+"""The command sunhelm: one file a subcommand."""

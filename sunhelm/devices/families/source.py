@@ -1,0 +1,46 @@
+"""What a family knows of one device: its groups, and how to fetch them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from sunhelm.devices.clock import Deadline
+from sunhelm.devices.reading import Held, Outcome, Sample
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Values that are read together. `period_s` 0 means at every read, else how long they stay valid."""
+
+    name: str
+    period_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """One group as it came: a failed one has no samples."""
+
+    outcome: Outcome
+    samples: tuple[Sample, ...] = ()
+    held: tuple[Held, ...] = ()
+
+
+class Source(Protocol):
+    """One device as its family sees it. `sunhelm.devices.reader` decides what is due and guards it."""
+
+    def groups(self) -> Sequence[Group]:
+        """Return what this device has; empty until `prepare` has found out."""
+
+    async def prepare(self, deadline: Deadline) -> None:
+        """Find out what the device is made of; cheap when that is known. Raises DeviceError."""
+
+    async def fetch(self, groups: Sequence[str], deadline: Deadline) -> Mapping[str, Fetched]:
+        """Read these groups with as few requests as possible. Never raises DeviceError."""
+
+    def derive(self, samples: Sequence[Sample]) -> Iterable[Sample]:
+        """Yield what follows from the samples and the device does not tell."""
+
+    async def close(self) -> None:
+        """Close the connection; harmless when there is none."""

@@ -1,0 +1,132 @@
+"""The schema of `family.yaml`: all of a family that is data and not a register.
+
+Its fields are documented here and nowhere else; `make docs` prints them for each family.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from sunhelm.devices.amounts import Seconds
+
+LinkKind = Literal["modbus_tcp", "rtu_over_tcp", "solarman_v5", "givenergy", "sec1000", "http", "none"]
+
+
+def _period(value: object) -> object:
+    return "0s" if value == "every scrape" else value
+
+
+Period = Annotated[Seconds, BeforeValidator(_period)]
+"""How often a tier is read: "every scrape" (0) or an amount of time."""
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Read(_Model):
+    """Limits of a read request.
+
+    `words` is the most registers that one request may ask. `holes` says whether registers that no map
+    lists may be read over: "readable", or "refused" when one of them spoils the whole request.
+    `gap` is the widest hole worth considering; the plan decides by cost.
+    """
+
+    words: int = Field(default=125, ge=1, le=125)
+    holes: Literal["readable", "refused"] = "refused"
+    gap: int = Field(default=125, ge=0)
+
+
+class Pacing(_Model):
+    """What the device needs between requests.
+
+    `pause` passes between an answer and the next request, `settle` between connecting and the first.
+    `timeout` is the longest wait for one answer. `request_cost` and `word_cost` are what the read plan
+    minimises: the time of a request, and of each register in it, on a usual device of this family.
+    """
+
+    pause: Seconds = 0.0
+    settle: Seconds = 0.0
+    timeout: Seconds = 3.0
+    request_cost: Seconds = 0.05
+    word_cost: Seconds = 0.0001
+
+
+class Probe(_Model):
+    """How to find out whether a part is there: read `count` words at `address`.
+
+    An answer means that it is there, an exception that it is not; with `nonzero`, an answer of zeros
+    means that it is not there either.
+    """
+
+    address: int
+    count: int = 1
+    nonzero: bool = False
+
+
+class Derived(_Model):
+    """A total that the device does not tell: the sum of registers, only when every one of them was read.
+
+    A register's name may be preceded by "-".
+    """
+
+    quantity: str
+    sum: tuple[str, ...] = Field(min_length=1)
+    group: str = "live"
+
+
+class Part(_Model):
+    """One register map at one place of the device: a service, a battery, a meter.
+
+    `units` are the unit ids where it may stand, in the order of trying; the site file's
+    `units: {NAME: [..]}` replaces them. With `every`, all that answer are parts of the device, else the
+    first. A part that is `required` makes the device unreachable when it does not answer.
+    `label` is the label of a sub-device; its value is the unit id, or the number of the part.
+    `prefix` comes after the family in the names of the vendor's own metrics.
+    """
+
+    name: str
+    map: str
+    units: tuple[int, ...] = (1,)
+    every: bool = False
+    required: bool = False
+    probe: Probe | None = None
+    label: str = ""
+    prefix: str = ""
+    derived: tuple[Derived, ...] = ()
+
+
+class Scrape(_Model):
+    """What `/sd` recommends to Prometheus for a device of this family."""
+
+    interval: Seconds = 15.0
+    timeout: Seconds = 10.0
+
+
+class FamilySpec(_Model):
+    """One `family.yaml`.
+
+    `refresh` is how often the device itself renews its live values: asking faster brings nothing, and a
+    reading younger than this is served again. `deadline` is the longest that one read may take.
+    `connection` "single" means that the device serves one client: we close after each read.
+    `tiers` says for each group of registers how often it is read.
+    """
+
+    title: str
+    vendor: str
+    links: Mapping[LinkKind, int]
+    models: tuple[str, ...] = ()
+    read: Read = Read()
+    pacing: Pacing = Pacing()
+    connection: Literal["shared", "single"] = "single"
+    refresh: Seconds = 1.0
+    deadline: Seconds = 30.0
+    scrape: Scrape = Scrape()
+    tiers: Mapping[str, Period] = Field(
+        default_factory=lambda: {"live": 0.0, "energy": 0.0, "settings": 300.0, "identity": 3600.0}
+    )
+    parts: tuple[Part, ...] = ()
+    unsettled: tuple[str, ...] = ()

@@ -1,0 +1,1 @@
+"""Links: one file a transport. Third-party clients stay here."""

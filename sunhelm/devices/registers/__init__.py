@@ -1,0 +1,1 @@
+"""Registers: what words mean, and which to read together. Pure; no input or output."""

@@ -1,0 +1,1 @@
+"""What both processes share: flags, logs, TLS and authentication, health, reload."""

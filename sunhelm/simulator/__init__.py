@@ -1,0 +1,1 @@
+"""A site of simulated devices on their real wire protocols, with physics."""

@@ -1,0 +1,1 @@
+"""Faces: one simulated system a file, on its own wire protocol."""
