@@ -1,0 +1,70 @@
+# Every target sets up by itself what it needs: a virtual environment in $(VENV), made again only when
+# the requirements change. Continuous integration runs the same targets.
+#     make test PYTHON=python3.13 VENV=.venv-3.13     runs the tests on another Python
+
+VENV := .venv
+UV_VERSION := 0.13.8
+
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed-$(shell cat requirements-dev.txt pyproject.toml | sha256sum | cut -c 1-16)
+COMPILE = build/uv/bin/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+	--custom-compile-command 'make lock' --quiet $(UPGRADE)
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## List the targets.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s%s\n", $$1, $$2}' Makefile
+
+$(INSTALLED): scripts/venv
+	@PYTHON="$(PYTHON)" scripts/venv $(VENV)
+	@rm -f $(VENV)/.installed-*
+	@touch $@
+
+.PHONY: demo
+demo: $(INSTALLED) ## Run a simulated site, the exporter, and Prometheus where it is installed.
+	@$(BIN)/sunhelm demo $(ARGUMENTS)
+
+.PHONY: test
+test: $(INSTALLED) ## Run the tests; those that need a server which is not installed are skipped.
+	$(BIN)/pytest -m "not peers" $(ARGUMENTS)
+
+.PHONY: test-full
+test-full: $(INSTALLED) ## Run the tests, also those against independent client libraries.
+	scripts/peers build/peers
+	SUNHELM_PEERS=build/peers $(BIN)/pytest $(ARGUMENTS)
+
+.PHONY: check
+check: $(INSTALLED) ## Check style, types, imports, alert rules and the Dockerfile.
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	scripts/check-rules
+	$(BIN)/hadolint Dockerfile
+
+.PHONY: golden
+golden: $(INSTALLED) ## Write the golden files anew; read the difference before you commit it.
+	$(BIN)/pytest -m "not peers" --update-golden $(ARGUMENTS)
+
+.PHONY: docs
+docs: $(INSTALLED) ## Generate the reference pages of docs/ from the data.
+	$(BIN)/python docs/generate.py
+
+.PHONY: bench
+bench: $(INSTALLED) ## Measure requests, CPU, start and memory of the exporter.
+	$(BIN)/python tests/bench/bench.py $(ARGUMENTS)
+
+.PHONY: lock
+lock: build/uv/bin/uv ## Resolve the requirements again; UPGRADE=--upgrade takes newer releases.
+	$(COMPILE) -o requirements.txt
+	$(COMPILE) --group dev --constraint requirements.txt -o requirements-dev.txt
+
+build/uv/bin/uv:
+	python3 -m venv build/uv
+	build/uv/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+.PHONY: clean
+clean: ## Remove what the other targets have made.
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
