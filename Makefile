@@ -7,7 +7,7 @@ UV_VERSION := 0.13.8
 
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed-$(shell cat requirements-dev.txt pyproject.toml | sha256sum | cut -c 1-16)
-COMPILE = build/uv/bin/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+COMPILE = build/uv/bin/uv pip compile --universal --python-version 3.11 --generate-hashes \
 	--custom-compile-command 'make lock' --quiet $(UPGRADE)
 
 .DEFAULT_GOAL := help
@@ -57,8 +57,9 @@ bench: $(INSTALLED) ## Measure requests, CPU, start and memory of the exporter.
 
 .PHONY: lock
 lock: build/uv/bin/uv ## Resolve the requirements again; UPGRADE=--upgrade takes newer releases.
-	$(COMPILE) -o requirements.txt
-	$(COMPILE) --group dev --constraint requirements.txt -o requirements-dev.txt
+	$(COMPILE) pyproject.toml -o requirements.txt
+	$(COMPILE) pyproject.toml --group dev --constraint requirements.txt -o requirements-dev.txt
+	$(COMPILE) --group build --constraint requirements-dev.txt -o requirements-build.txt
 
 build/uv/bin/uv:
 	python3 -m venv build/uv

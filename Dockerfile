@@ -1,0 +1,26 @@
+# One image for every process of Sunhelm. By default it runs the exporter:
+#     docker run --volume ./sunhelm.yml:/etc/sunhelm/sunhelm.yml:ro --publish 10480:10480 sunhelm
+FROM python:3.13-slim AS build
+WORKDIR /source
+COPY requirements.txt requirements-build.txt ./
+RUN python -m pip install --no-cache-dir --require-hashes --requirement requirements-build.txt \
+    && python -m venv --without-pip /opt/sunhelm \
+    && python -m pip --python /opt/sunhelm/bin/python install --no-cache-dir --require-hashes --requirement requirements.txt
+COPY pyproject.toml README.md LICENSE ./
+COPY exporter exporter
+COPY sunhelm sunhelm
+RUN python -m hatchling build --target wheel --directory dist \
+    && python -m pip --python /opt/sunhelm/bin/python install --no-cache-dir --no-index --no-deps --find-links dist sunhelm
+
+FROM python:3.13-slim
+LABEL org.opencontainers.image.title="Sunhelm" \
+      org.opencontainers.image.description="Prometheus and InfluxDB exporter, and alert-driven controller, for home-solar equipment" \
+      org.opencontainers.image.licenses="Apache-2.0"
+# Where the processes take turns on a device: one volume for all containers that speak to it.
+RUN ["install", "--directory", "--owner=65532", "--group=65532", "--mode=2770", "/run/sunhelm"]
+COPY --from=build /opt/sunhelm /opt/sunhelm
+ENV PATH=/opt/sunhelm/bin:$PATH PYTHONUNBUFFERED=1
+USER 65532:65532
+EXPOSE 10480
+HEALTHCHECK --interval=30s --timeout=5s --start-period=10s CMD ["sunhelm", "healthcheck"]
+CMD ["sunhelm-exporter", "--config.file=/etc/sunhelm/sunhelm.yml", "--web.listen-address=0.0.0.0:10480"]
