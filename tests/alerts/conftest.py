@@ -1,0 +1,42 @@
+"""The rules as data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+Rule = dict[str, Any]
+
+
+@pytest.fixture(scope="session")
+def rules(root: Path) -> list[Rule]:
+    """Every rule of every file, in order."""
+    return [
+        rule
+        for path in sorted((root / "alerts").glob("*.yml"))
+        for group in yaml.safe_load(path.read_text())["groups"]
+        for rule in group["rules"]
+    ]
+
+
+@pytest.fixture(scope="session")
+def alerts(rules: list[Rule]) -> list[Rule]:
+    return [rule for rule in rules if "alert" in rule]
+
+
+@pytest.fixture(scope="session")
+def recordings(rules: list[Rule]) -> list[Rule]:
+    return [rule for rule in rules if "record" in rule]
+
+
+@pytest.fixture(scope="session")
+def unit_tests(root: Path) -> list[dict[str, Any]]:
+    """Every unit test that promtool runs."""
+    return [
+        test
+        for path in sorted((root / "alerts" / "tests").glob("*.yml"))
+        for test in yaml.safe_load(path.read_text())["tests"]
+    ]

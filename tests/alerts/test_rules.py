@@ -1,0 +1,79 @@
+"""Rules and alerts: promtool runs their unit tests; here stands what promtool cannot know."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Rule = dict[str, Any]
+
+RECORDED_NAME = re.compile(r"[a-z]+:solar_[a-z_]+:[a-z0-9]+")
+HEARTBEAT = "Watchdog"
+
+
+def _run(command: Sequence[str], folder: Path) -> str:
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.integration
+def test_promtool_accepts_every_rule(promtool: str, root: Path, rules: list[Rule]) -> None:
+    files = sorted(str(path.relative_to(root)) for path in (root / "alerts").glob("*.yml"))
+    said = _run([promtool, "check", "rules", "--lint=all", "--lint-fatal", *files], root)
+    assert sum(int(number) for number in re.findall(r"(\d+) rules found", said)) == len(rules)
+
+
+@pytest.mark.integration
+def test_the_unit_tests_of_the_rules_pass(promtool: str, root: Path) -> None:
+    files = sorted(str(path.relative_to(root)) for path in (root / "alerts" / "tests").glob("*.yml"))
+    said = _run([promtool, "test", "rules", *files], root)
+    assert said.count("SUCCESS") == len(files)
+
+
+def test_every_alert_is_seen_to_fire_and_to_stay_silent(
+    alerts: list[Rule], unit_tests: list[dict[str, Any]]
+) -> None:
+    seen: defaultdict[str, set[bool]] = defaultdict(set)
+    for test in unit_tests:
+        for case in test.get("alert_rule_test", []):
+            seen[case["alertname"]].add(bool(case["exp_alerts"]))
+    wanted = {rule["alert"]: {True, False} for rule in alerts}
+    wanted[HEARTBEAT] = {True}
+    assert seen == wanted
+
+
+def test_every_recording_rule_is_evaluated_in_a_test(
+    recordings: list[Rule], unit_tests: list[dict[str, Any]]
+) -> None:
+    evaluated = " ".join(case["expr"] for test in unit_tests for case in test.get("promql_expr_test", []))
+    assert [rule["record"] for rule in recordings if rule["record"] not in evaluated] == []
+
+
+def test_recorded_names_are_level_metric_operation(recordings: list[Rule]) -> None:
+    assert [rule["record"] for rule in recordings if not RECORDED_NAME.fullmatch(rule["record"])] == []
+
+
+def test_names_of_rules_are_unique(rules: list[Rule]) -> None:
+    names = [rule.get("alert") or rule["record"] for rule in rules]
+    assert sorted(set(names)) == sorted(names)
+
+
+def test_an_alert_says_how_bad_what_where_and_what_to_do(alerts: list[Rule]) -> None:
+    for rule in alerts:
+        name, notes = rule["alert"], rule["annotations"]
+        assert set(notes) == {"summary", "description", "runbook_url"}, name
+        assert rule["labels"]["severity"] in {"critical", "warning", "info", "none"}, name
+        assert "{{" not in notes["summary"], f"{name}: the summary groups alerts, so it has no variable parts"
+        assert "$value" in notes["description"], name
+        assert notes["runbook_url"] == f"docs/runbooks/{name}.md"
+
+
+def test_only_the_heartbeat_fires_without_delay(alerts: list[Rule]) -> None:
+    assert [rule["alert"] for rule in alerts if "for" not in rule] == [HEARTBEAT]
