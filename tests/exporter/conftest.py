@@ -1,0 +1,154 @@
+"""What tests of the exporter share: a clock moved by hand and a device that answers when told to."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass, field, replace
+from itertools import count
+
+import pytest
+
+from sunhelm.devices.clock import Deadline
+from sunhelm.devices.errors import Reason
+from sunhelm.devices.quantities import CATALOGUE, Quantity
+from sunhelm.devices.reading import Guard, Held, Outcome, Reading, Sample
+
+
+@dataclass(slots=True)
+class ManualClock:
+    """Time stands still until `advance`; whoever sleeps until then wakes."""
+
+    now: float = 1_780_000_000.0
+    set_back_s: float = 0.0
+    _sleepers: list[tuple[float, int, asyncio.Future[None]]] = field(default_factory=list)
+    _order: count[int] = field(default_factory=count)
+
+    def monotonic(self) -> float:
+        return self.now - 1_779_000_000.0
+
+    def time(self) -> float:
+        return self.now - self.set_back_s
+
+    async def sleep(self, seconds: float) -> None:
+        if seconds <= 0:
+            await asyncio.sleep(0)
+            return
+        wake = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._sleepers, (self.now + seconds, next(self._order), wake))
+        await wake
+
+    async def advance(self, seconds: float) -> None:
+        """Move on, wake who is due, and let everybody do what they now can."""
+        self.now += seconds
+        while self._sleepers and self._sleepers[0][0] <= self.now:
+            _, _, wake = heapq.heappop(self._sleepers)
+            if not wake.done():
+                wake.set_result(None)
+        await settle()
+
+
+async def settle() -> None:
+    """Let every task run until it waits for something that only the test can bring."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+GRID = CATALOGUE["grid_power"]
+PHASES = CATALOGUE["grid_phase_power"]
+EXPORT = CATALOGUE["grid_export"]
+DEVICE = CATALOGUE["device"]
+STATE = Quantity("victron_vebus_state", "", "state", "State of the inverter/charger.", ("state",))
+
+
+@dataclass(slots=True)
+class FakeDevice:
+    """A device of two groups. While `held`, reads wait for `release`."""
+
+    clock: ManualClock
+    name: str = "gx"
+    reads: list[frozenset[str] | None] = field(default_factory=list)
+    deadlines: list[Deadline] = field(default_factory=list)
+    cancelled: int = 0
+    closed: int = 0
+    fails: Reason | None = None
+    crash: Exception | None = None
+    groups: tuple[str, ...] = ("live", "settings")
+    _gate: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self._gate.set()
+
+    def hold(self) -> None:
+        self._gate.clear()
+
+    def release(self) -> None:
+        self._gate.set()
+
+    async def read(self, deadline: Deadline, groups: Collection[str] | None = None) -> Reading:
+        self.reads.append(None if groups is None else frozenset(groups))
+        self.deadlines.append(deadline)
+        taken_at = self.clock.time()
+        try:
+            await self._gate.wait()
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+        if self.crash is not None:
+            raise self.crash
+        return self.reading(taken_at, groups)
+
+    async def close(self) -> None:
+        self.closed += 1
+
+    def reading(self, taken_at: float, groups: Collection[str] | None = None) -> Reading:
+        names = [name for name in self.groups if groups is None or name in groups]
+        if self.fails is not None:
+            outcome = Outcome(self.fails, "the device does not answer", waited_s=3.0, requests=1)
+            return Reading(self.name, taken_at, (), dict.fromkeys(names, outcome))
+        number = float(len(self.reads))
+        live = (
+            Sample(DEVICE, 1.0, ("Victron", "Cerbo GX", "HQ2", "v3.55"), "holding 800 serial", "live"),
+            Sample(GRID, number, (), "sum of the phases", "live"),
+            Sample(PHASES, 120.5, ("L1",), "holding 820 grid_l1", "live"),
+            Sample(PHASES, -7.0, ("L2",), "holding 821 grid_l2", "live"),
+            Sample(EXPORT, 640_440_000.0, (), "holding 2634 energy_reverse", "live"),
+        )
+        settings = tuple(
+            Sample(STATE, float(state == "bulk"), (state,), "holding 31 state", "settings")
+            for state in ("bulk", "float")
+        )
+        outcome = Outcome(taken_at=taken_at, requests=2, waited_s=0.25)
+        outcomes = {name: outcome if name == "live" else replace(outcome, requests=1) for name in names}
+        samples = tuple(sample for sample in live + settings if sample.group in names)
+        held = (Held(Guard.SENTINEL, "live", "holding 843 battery_soc", "0xFFFF"),)
+        return Reading(self.name, taken_at, samples, outcomes, held if "live" in names else ())
+
+
+@pytest.fixture(scope="session")
+def make_clock() -> type[ManualClock]:
+    return ManualClock
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture(scope="session")
+def make_device() -> Callable[..., FakeDevice]:
+    def make(name: str = "gx", *, clock: ManualClock) -> FakeDevice:
+        return FakeDevice(clock, name)
+
+    return make
+
+
+@pytest.fixture
+def device(make_device: Callable[..., FakeDevice], clock: ManualClock) -> FakeDevice:
+    return make_device(clock=clock)
+
+
+@pytest.fixture(name="settle")
+def settle_fixture() -> Callable[[], Awaitable[None]]:
+    return settle
