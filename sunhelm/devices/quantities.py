@@ -213,7 +213,9 @@ _QUANTITIES: tuple[Quantity, ...] = (
     _gauge("meter_phase_current", "amperes", "Current of a phase at a further meter.", "meter", "phase"),
     _gauge("meter_frequency", "hertz", "Frequency at a further meter.", "meter"),
     _energy("meter_import", "Energy that a further meter counted forward.", "meter"),
-    _energy("meter_phase_import", "Energy that a further meter counted forward on a phase.", "meter", "phase"),
+    _energy(
+        "meter_phase_import", "Energy that a further meter counted forward on a phase.", "meter", "phase"
+    ),
     _energy("meter_export", "Energy that a further meter counted backward.", "meter"),
     # Settings that every family with them means alike.
     _gauge(
