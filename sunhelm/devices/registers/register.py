@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from math import lcm
 from typing import Literal
 
 from sunhelm.devices.links.base import Table
@@ -18,24 +19,50 @@ Storage = Literal["", "volatile", "persistent", "unknown"]
 Profile = Literal["core", "full"]
 
 
+TypeKind = Literal["uint", "int", "float", "bits", "scale_factor", "hhmm", "string", "hex", "datetime"]
+
+
 @dataclass(frozen=True, slots=True)
 class Type:
     """How words become a raw value.
 
-    `kind` is the interpretation: uint, int, float, string, bits, datetime, hhmm, scale_factor.
-    `words` is the number of words; `low_word_first` turns their order; `byte` picks one half of a word.
+    `kind` is the interpretation and `words` the number of words; `low_word_first` turns their order.
+    A whole number has `width` bits from bit `low_bit` of its words on: u8hi is 8 bits from bit 8.
+    Text has two characters a word, the first in the high byte unless `low_byte_first`, or one a word
+    in its low byte when it is `wide`.
     """
 
     name: str
-    kind: Literal["uint", "int", "float", "string", "bits", "hhmm", "datetime", "scale_factor"]
+    kind: TypeKind
     words: int
     low_word_first: bool = False
-    byte: Literal["", "high", "low"] = ""
+    low_byte_first: bool = False
+    wide: bool = False
+    low_bit: int = 0
+    width: int = 0
+
+    @property
+    def is_text(self) -> bool:
+        """Whether a raw value is a str."""
+        return self.kind in {"string", "hex"}
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether a raw value is an int."""
+        return self.kind in {"uint", "int", "bits", "scale_factor", "hhmm"}
+
+    @property
+    def bits(self) -> int:
+        """The bits that the value takes of its words, as a mask; all of them unless it is a part of them."""
+        width = self.width or 16 * self.words
+        return ((1 << width) - 1) << self.low_bit
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Register:
     """One value of a device: where it stands, what its words mean, what it is called by us.
+
+    A register is equal to itself only.
 
     `address` is that of the first word, relative to the base of the part it belongs to.
     `scale` and `offset` turn the raw value into the vendor's unit (raw x scale + offset), `factor` and
@@ -43,9 +70,16 @@ class Register:
     same map that holds a decimal exponent.
     `absent` are raw values that mean "not available"; `minimum` and `maximum` bound the value in the
     vendor's unit, a name such as "rated_power" standing for the device's own figure.
+    `instead_of` names a better register of the same map: this one is read only where the device refuses
+    that one.
     `names` are those of an enumeration's values or of a bit field's bits.
     `quantity` is None for a register that is only read for others (a scale factor, a serial's half).
+    Its kind is "state" for an enumeration or a bit field with names, and "info" for text. `code` is then
+    the quantity of the number itself, for an enumeration or any bit field.
     `labels` are fixed label values; those of the part are added to them.
+
+    `place` is where it stands and what it is called, for HELP: "holding 590 battery_1_power".
+    `multiplier`, `addend` and `divisor` are whole: base value = (raw x multiplier + addend) / divisor.
     """
 
     name: str
@@ -63,23 +97,34 @@ class Register:
     group: str = "live"
     profile: Profile = "core"
     quantity: Quantity | None = None
+    code: Quantity | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     absent: frozenset[int] = frozenset()
+    instead_of: str = ""
     minimum: float | str | None = None
     maximum: float | str | None = None
     names: Mapping[int, str] = field(default_factory=dict)
     vendor: str = ""
     note: str = ""
 
+    place: str = field(init=False)
+    multiplier: int = field(init=False)
+    addend: int = field(init=False)
+    divisor: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        slope = self.scale * self.factor
+        start = self.offset * self.factor + self.shift
+        divisor = lcm(slope.denominator, start.denominator)
+        object.__setattr__(self, "place", f"{self.table} {self.address} {self.name}")
+        object.__setattr__(self, "multiplier", int(slope * divisor))
+        object.__setattr__(self, "addend", int(start * divisor))
+        object.__setattr__(self, "divisor", divisor)
+
     @property
     def end(self) -> int:
         """The first address after the register."""
         return self.address + self.type.words
-
-    @property
-    def place(self) -> str:
-        """Where it stands and what it is called, for HELP: "holding 590 battery_1_power"."""
-        return f"{self.table} {self.address} {self.name}"
 
 
 @dataclass(frozen=True, slots=True)
