@@ -1,0 +1,280 @@
+"""One exchange with a device, whatever its protocol: turn, connection, pauses, deadline, second try.
+
+A transport says how to connect and how to ask once; all that has to be right around it is here, and so is
+the one place where errors of the libraries below become ours.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+
+from pymodbus.exceptions import ModbusException
+
+from sunhelm.devices.clock import Clock, Deadline
+from sunhelm.devices.errors import Busy, DeviceError, Malformed, Rejected, TimedOut, Unreachable
+from sunhelm.devices.links.base import LinkStatistics
+from sunhelm.devices.links.pacing import Backoff, Pacer, delays
+from sunhelm.devices.links.turns import IN_PROCESS, Endpoint, Turns
+
+if TYPE_CHECKING:
+    from sunhelm.devices.families.spec import Pacing
+
+_TRIES = 2  # a lost frame is worth one more request; a device that is gone is not worth the whole deadline
+_LOOK_S = 0.05  # the longest that a reader rests without looking for a waiting control process
+_TICK_S = 1e-6  # a rest shorter than this is rounding
+_BUSY_S = (0.1, 1.0)  # first and longest wait after a device says that it is busy
+
+
+class WireError(Exception):
+    """What came is not what the protocol allows as an answer to what was asked."""
+
+
+class Connection(Protocol):
+    """What a transport has to give."""
+
+    @property
+    def usable(self) -> bool:
+        """Whether it is open as far as we know."""
+
+    async def close(self) -> None:
+        """Return when the socket is closed; nothing that comes later is heard."""
+
+
+ConnectionT = TypeVar("ConnectionT", bound=Connection)
+Answer = TypeVar("Answer")
+
+
+@contextmanager
+def device_errors(where: str, limit_s: float) -> Iterator[None]:
+    """Turn errors of sockets and libraries into those of `sunhelm.devices.errors`, naming the place."""
+    try:
+        yield
+    except TimeoutError as error:
+        raise TimedOut(f"{where}: no answer within {limit_s:.2g} s") from error
+    except (WireError, ModbusException) as error:
+        raise Malformed(f"{where}: {error}") from error
+    except socket.gaierror as error:
+        raise Unreachable(f"{where}: {(error.strerror or 'name not found').lower()}") from error
+    except (OSError, EOFError) as error:
+        number = getattr(error, "errno", None)
+        raise Unreachable(f"{where}: {os.strerror(number).lower() if number else error}") from error
+
+
+class Exchanges(Generic[ConnectionT]):
+    """All exchanges of one link, one at a time.
+
+    `connect` opens a connection to an address and a port. A connection that was abandoned, by a time-out,
+    a cancellation or an answer that was wrong, is never used again. `single` closes it after each turn.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        connect: Callable[[str, int], Awaitable[ConnectionT]],
+        *,
+        pacing: Pacing,
+        single: bool,
+        turns: Turns | None,
+        clock: Clock,
+    ) -> None:
+        self.where = f"{host}:{port}" if ":" not in host else f"[{host}]:{port}"
+        self.statistics = LinkStatistics()
+        self._host = host
+        self._port = port
+        self._connect_to = connect
+        self._pacing = pacing
+        self._single = single
+        self._turns = turns or IN_PROCESS
+        self._clock = clock
+        self._pacer = Pacer(pacing, clock)
+        self._backoff = Backoff(clock)
+        self._last_failure = ""
+        self._connection: ConnectionT | None = None
+        self._address = ""
+        self._endpoint: Endpoint | None = None
+        self._held: Endpoint | None = None
+
+    @asynccontextmanager
+    async def turn(self, deadline: Deadline) -> AsyncIterator[None]:
+        """Hold the endpoint; see `RegisterLink.turn`."""
+        with self._waiting():
+            endpoint = self._held or await self._locate(deadline)
+            await endpoint.take(deadline)
+        self._held = endpoint
+        try:
+            yield
+        finally:
+            try:
+                await endpoint.quiet()
+            finally:
+                self._held = None
+                try:
+                    if self._single:
+                        await self.close()
+                finally:
+                    endpoint.release()
+
+    async def run(
+        self, ask: Callable[[ConnectionT], Awaitable[Answer]], deadline: Deadline, *, repeat: bool
+    ) -> Answer:
+        """Return what `ask` returns, on a connection that is ready for it.
+
+        With `repeat`, a request whose answer was lost or wrong is sent once more and one that the device is
+        too busy for again and again, all within the deadline. Raises what `RegisterLink.read` raises.
+        """
+        endpoint = self._held
+        if endpoint is None:
+            raise RuntimeError(f"{self.where}: an exchange happens in a turn: async with link.turn(deadline)")
+        busy = delays(*_BUSY_S)
+        tries = _TRIES if repeat else 1
+        not_before = self._clock.monotonic()
+        async with endpoint.request(deadline):
+            while True:
+                connection = await self._ready(endpoint, deadline, not_before)
+                try:
+                    return await self._ask(connection, ask, endpoint, deadline)
+                except Busy:
+                    pause = next(busy)
+                    if not repeat or pause >= deadline.remaining():
+                        raise
+                    not_before = self._clock.monotonic() + pause
+                except (Unreachable, Malformed):
+                    tries -= 1
+                    if not tries or deadline.passed:
+                        raise
+                self.statistics.retries += 1
+
+    async def close(self) -> None:
+        """Close the connection; harmless when there is none."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.close()
+
+    async def _ask(
+        self,
+        connection: ConnectionT,
+        ask: Callable[[ConnectionT], Awaitable[Answer]],
+        endpoint: Endpoint,
+        deadline: Deadline,
+    ) -> Answer:
+        limit = min(self._pacing.timeout, deadline.remaining())
+        self.statistics.requests += 1
+        endpoint.exchanged()
+        try:
+            with device_errors(self.where, limit):
+                async with asyncio.timeout(limit):
+                    answer = await ask(connection)
+        except (Busy, Rejected):
+            self._backoff.succeeded()  # a refusal is an answer
+            raise
+        except BaseException as error:
+            if isinstance(error, DeviceError):
+                self._failed(error)
+            await self.close()
+            raise
+        finally:
+            endpoint.exchanged()
+        self._backoff.succeeded()
+        return answer
+
+    async def _ready(self, endpoint: Endpoint, deadline: Deadline, not_before: float) -> ConnectionT:
+        """Return a connection when the turn is ours and the device has had its pauses."""
+        while True:
+            await self._keep_turn(endpoint, deadline)
+            connection = self._connection
+            if connection is not None and not connection.usable:
+                await self.close()
+                connection = None
+            wait = max(
+                not_before - self._clock.monotonic(),
+                self._backoff.remaining()
+                if connection is None
+                else self._pacer.due_in(endpoint.since_exchange_s()),
+            )
+            if wait > deadline.remaining():
+                if connection is None and self._backoff.remaining():
+                    raise Unreachable(
+                        f"{self.where}: {self._backoff.failures} failures in a row, the last was: "
+                        f"{self._last_failure}"
+                    )
+                raise TimedOut(f"{self.where}: the device needs a pause of {wait:.3g} s, longer than is left")
+            if deadline.passed:
+                raise TimedOut(f"{self.where}: no time was left to ask")
+            if wait > _TICK_S:
+                await self._clock.sleep(min(wait, _LOOK_S) if endpoint.gives_way else wait)
+            elif connection is None:
+                await self._connect(deadline)
+            else:
+                return connection
+
+    async def _keep_turn(self, endpoint: Endpoint, deadline: Deadline) -> None:
+        """Give way to a waiting control process, and take the turn back whenever it is lent."""
+        if self._held is not endpoint:
+            raise RuntimeError(f"{self.where}: the turn ended while an exchange was waiting")
+        if endpoint.is_awaited:
+            await self.close()
+            endpoint.lend()
+        if not endpoint.owned:
+            with self._waiting():
+                await endpoint.resume(deadline)
+
+    async def _connect(self, deadline: Deadline) -> None:
+        limit = min(self._pacing.timeout, deadline.remaining())
+        try:
+            with device_errors(self.where, limit):
+                async with asyncio.timeout(limit):
+                    self._connection = await self._connect_to(self._address, self._port)
+        except DeviceError as error:
+            self._failed(error)
+            if isinstance(error, TimedOut) or self._backoff.failures > 1:
+                raise
+            self.statistics.retries += (
+                1  # one refusal may be a device that has not yet missed its last client
+            )
+        else:
+            self.statistics.connects += 1
+            self._pacer.connected()
+
+    def _failed(self, error: DeviceError) -> None:
+        self._backoff.failed()
+        self._last_failure = str(error).removeprefix(f"{self.where}: ")
+
+    async def _locate(self, deadline: Deadline) -> Endpoint:
+        """Find the endpoint by its address now; a router may have given the device another one."""
+        address = await self._resolve(deadline)
+        if self._endpoint is None or address != self._address:
+            await self.close()
+            name = f"{address}:{self._port}" if ":" not in address else f"[{address}]:{self._port}"
+            self._endpoint = self._turns.endpoint(name, self._clock)
+            self._address = address
+        return self._endpoint
+
+    async def _resolve(self, deadline: Deadline) -> str:
+        try:
+            return str(ip_address(self._host))
+        except ValueError:
+            pass  # a name
+        limit = deadline.remaining()
+        with device_errors(self.where, limit):
+            async with asyncio.timeout(limit):
+                found = await asyncio.get_running_loop().getaddrinfo(
+                    self._host, self._port, type=socket.SOCK_STREAM
+                )
+        # The same choice in every process, whatever the order of the answer; home devices listen on IPv4.
+        addresses = {ip_address(str(address[0])) for *_, address in found}
+        return str(min(addresses, key=lambda address: (address.version, int(address))))
+
+    @contextmanager
+    def _waiting(self) -> Iterator[None]:
+        started = self._clock.monotonic()
+        try:
+            yield
+        finally:
+            self.statistics.waited_for_turn_s += self._clock.monotonic() - started
