@@ -12,7 +12,7 @@ from sunhelm.devices.quantities import CATALOGUE
 from sunhelm.devices.reading import Sample
 
 if TYPE_CHECKING:
-    from sunhelm.devices.site import DeviceConfig
+    from sunhelm.devices.device_config import DeviceConfig
 
 _TRACKERS: Final = (1, 2, 3, 4)
 _WITH_PV: Final = frozenset({"solarcharger", "multi", "inverter"})
