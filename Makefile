@@ -4,6 +4,7 @@
 
 VENV := .venv
 UV_VERSION := 0.13.8
+PEERS := $(patsubst %/requirements.in,%,$(wildcard tests/peers/*/requirements.in))
 
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed-$(shell cat requirements-dev.txt pyproject.toml | sha256sum | cut -c 1-16)
@@ -31,7 +32,7 @@ test: $(INSTALLED) ## Run the tests; those that need a server which is not insta
 
 .PHONY: test-full
 test-full: $(INSTALLED) ## Run the tests, also those against independent client libraries.
-	scripts/peers build/peers
+	scripts/peers $(VENV) build/peers
 	SUNHELM_PEERS=build/peers $(BIN)/pytest $(ARGUMENTS)
 
 .PHONY: check
@@ -60,6 +61,7 @@ lock: build/uv/bin/uv ## Resolve the requirements again; UPGRADE=--upgrade takes
 	$(COMPILE) pyproject.toml -o requirements.txt
 	$(COMPILE) pyproject.toml --group dev --constraint requirements.txt -o requirements-dev.txt
 	$(COMPILE) --group build --constraint requirements-dev.txt -o requirements-build.txt
+	for peer in $(PEERS); do $(COMPILE) $$peer/requirements.in -o $$peer/requirements.txt; done
 
 build/uv/bin/uv:
 	python3 -m venv build/uv
