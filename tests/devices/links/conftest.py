@@ -177,7 +177,7 @@ async def tcp_device() -> AsyncIterator[Device]:
         yield device
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_device() -> Any:
     """Start a device where no fixture reaches: `async with make_device(framing) as device`."""
     return lambda framing: running(Device(framing))
