@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from importlib.resources import files
 from pathlib import Path
+
+import yaml
 
 from sunhelm.devices.families import FAMILIES, RegisterFamily, load_family
 from sunhelm.devices.families.spec import FamilySpec, Part
@@ -105,7 +108,7 @@ def family_page(family: RegisterFamily) -> str:
                 if each.access != "r"
             ),
         ),
-        *_listed("## What is not exported", _not_exported(maps)),
+        *_listed("## What is not exported", _not_exported(family.name)),
         *_listed("## What is not settled", spec.unsettled),
     )
 
@@ -189,12 +192,13 @@ def _samples(register: Register) -> int:
     return count
 
 
-def _not_exported(maps: Mapping[Part, RegisterMap]) -> Iterator[str]:
-    for part, registers in maps.items():
-        for each in registers.registers:
-            if each.quantity is None and each.code is None and (each.note or each.vendor):
-                why = each.note or f"read for other values ({each.vendor})"
-                yield f"{part.name} {each.address} `{each.name}`: {why}"
+def _not_exported(family: str) -> Iterator[str]:
+    """Yield what `not_exported.yaml` of the family lists: by map, registers and why no metric shows them."""
+    file = files("sunhelm.devices.families").joinpath(family, "not_exported.yaml")
+    if file.is_file():
+        for name, reasons in yaml.safe_load(file.read_text(encoding="utf-8")).items():
+            for register, reason in reasons.items():
+                yield f"{name.removesuffix('.csv')} `{register}`: {reason}"
 
 
 def _named(register: Register) -> str:

@@ -60,6 +60,10 @@ class Processes:
         except TimeoutError:
             raise ProcessEnded(f"{name} is not ready after {within_s:g} s{self._last_words(name)}") from None
 
+    def pid(self, name: str) -> int:
+        """Return the process id of one that was started."""
+        return self._running[name].pid
+
     async def watch(self) -> NoReturn:
         """Wait until a process ends, and raise ProcessEnded for it."""
         waiting = {
