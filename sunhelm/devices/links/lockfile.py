@@ -13,7 +13,7 @@ import json
 import math
 import os
 import struct
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -99,7 +99,8 @@ class LockFile:
 
     def write(self, record: Record) -> None:
         """Replace what the file says; for the owner of the turn only."""
-        text = json.dumps(asdict(record)).ljust(_RECORD_BYTES - 1) + "\n"
+        content = {"pid": record.pid, "role": record.role, "exchanged_at": record.exchanged_at}
+        text = json.dumps(content).ljust(_RECORD_BYTES - 1) + "\n"
         os.pwrite(self._fd, text.encode(), 0)
 
     def close(self) -> None:
