@@ -1,0 +1,67 @@
+"""A small Modbus server for simulated devices, over TCP with either framing."""
+
+from __future__ import annotations
+
+from sunhelm.simulator.clock import MACHINE_CLOCK, Clock
+from sunhelm.simulator.faces.face import Face
+from sunhelm.simulator.faults import Faults
+from sunhelm.simulator.faults.faulty import FaultyFace
+from sunhelm.simulator.modbus_device import Limits, ModbusDevice
+from sunhelm.simulator.modbus_framing import Framing, TcpFraming
+from sunhelm.simulator.request_log import RequestLog
+from sunhelm.simulator.wire import Connection, Port
+
+
+class ModbusServer:
+    """Serves one face on one port: requests of all clients one by one, in the order they come.
+
+    `log` tells what was asked, `faults` what goes wrong. With `single` only one client finds a place at a
+    time, and a closed connection frees it at once.
+    """
+
+    def __init__(
+        self,
+        face: Face,
+        *,
+        framing: Framing | None = None,
+        limits: Limits | None = None,
+        single: bool = False,
+        faults: Faults | None = None,
+        clock: Clock = MACHINE_CLOCK,
+    ) -> None:
+        self.face = face
+        self.faults = faults or Faults()
+        self.log = RequestLog()
+        self._framing = framing or TcpFraming()
+        self._device = ModbusDevice(FaultyFace(face, self.faults), self.log, limits)
+        self._port = Port(self._serve, faults=self.faults, log=self.log, single=single, clock=clock)
+
+    @property
+    def port(self) -> int:
+        """The number of the port, known once it was opened."""
+        return self._port.number
+
+    @property
+    def clients(self) -> int:
+        """How many clients are connected."""
+        return self._port.clients
+
+    async def open(self, host: str, port: int) -> None:
+        """Listen; port 0 takes any free one. Raises OSError when that cannot be."""
+        await self._port.open(host, port)
+
+    async def close(self) -> None:
+        """Stop listening and end every connection."""
+        await self._port.close()
+
+    def update(self) -> None:
+        """Let the device do what it does by itself once a step."""
+        self.face.update()
+
+    async def _serve(self, connection: Connection) -> None:
+        while True:
+            request = await self._framing.receive(connection.reader)
+            if connection.hears():
+                await connection.send(
+                    self._framing.reply(request, self._device.answer(request.unit, request.pdu))
+                )
