@@ -11,9 +11,13 @@ from typing import Annotated, Final
 
 from pydantic import BeforeValidator
 
+from sunhelm.configuration.mistakes import found
 from sunhelm.devices.units import BASE_UNITS
 
-_AMOUNT: Final = re.compile(r"\s*([+-]?[0-9]+(?:\.[0-9]+)?)\s*([A-Za-z%/]+)\s*")
+_AMOUNT: Final = re.compile(r"\s*([+-]?[0-9]{1,15}(?:\.[0-9]{1,15})?)\s*([A-Za-z%/]+)\s*")
+
+_ALIASES: Final = {("seconds", "m"): "min"}
+"""In a time, m is a minute; everywhere else it is a metre."""
 
 
 def parse_amount(text: object, base: str) -> float:
@@ -22,12 +26,13 @@ def parse_amount(text: object, base: str) -> float:
     Raises ValueError with a sentence that says what is allowed.
     """
     allowed = [unit for unit, conversion in BASE_UNITS.items() if conversion.base == base and unit]
+    allowed += [alias for aliased, alias in _ALIASES if aliased == base]
     match = _AMOUNT.fullmatch(text) if isinstance(text, str) else None
     if match is None or match[2] not in allowed:
         raise ValueError(
-            f"{text!r} is not an amount in {base}; write a number with one of {', '.join(allowed)}"
+            f"{found(text)} is not an amount in {base}; write a number with one of {', '.join(allowed)}"
         )
-    conversion = BASE_UNITS[match[2]]
+    conversion = BASE_UNITS[_ALIASES.get((base, match[2]), match[2])]
     return float(Fraction(match[1]) * conversion.factor + conversion.offset)
 
 
@@ -35,7 +40,7 @@ def _amount(base: str, *, minimum: float | None = None) -> BeforeValidator:
     def validate(value: object) -> float:
         amount = parse_amount(value, base)
         if minimum is not None and amount < minimum:
-            raise ValueError(f"{value!r} is too small; at least {minimum:g} {base}")
+            raise ValueError(f"{found(value)} is too small; at least {minimum:g} {base}")
         return amount
 
     return BeforeValidator(validate)
