@@ -1,0 +1,177 @@
+"""How our panels look: data source, colours, legends, and what an empty one says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from grafana_foundation_sdk.builders import bargauge, common, dashboard, prometheus, stat, table, timeseries
+from grafana_foundation_sdk.models import common as look
+from grafana_foundation_sdk.models import dashboard as model
+from grafana_foundation_sdk.models.prometheus import PromQueryFormat
+
+DATASOURCE: Final = look.DataSourceRef(type_val="prometheus", uid="${datasource}")
+"""The data source that the dashboard's variable names, so that a dashboard fits every Grafana."""
+
+COLOURS: Final[Mapping[str, str]] = {
+    "PV": "yellow",
+    "Grid import": "red",
+    "Grid export": "purple",
+    "Battery discharge": "green",
+    "Battery charge": "super-light-green",
+    "State of charge": "green",
+    "Load": "blue",
+    "Consumption": "blue",
+    "Self-sufficiency": "blue",
+    "Self-consumption": "yellow",
+}
+"""The same thing has the same colour everywhere, by the name in its legend."""
+
+Steps = Mapping[float | None, str]
+"""A colour from each value on; None is the colour below all of them."""
+
+_LETTERS: Final = "ABCDEFGHIJ"
+
+AnyPanel = TypeVar("AnyPanel", stat.Panel, bargauge.Panel, table.Panel, timeseries.Panel)
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What stands around a panel's data.
+
+    `empty` is what the panel says when there is no data: what it would need. `width` counts of 24 columns,
+    `height` units of Grafana's grid.
+    """
+
+    title: str
+    text: str
+    empty: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One query and the name of what it returns; a name may hold labels, as in "{{device}} {{phase}}".
+
+    `properties` are what distinguishes it from the panel's other series, by Grafana's ids.
+    """
+
+    name: str
+    query: str
+    properties: Mapping[str, object] | None = None
+
+
+def number(
+    frame: Frame, unit: str, series: Sequence[Series], steps: Steps, *, now: bool = True
+) -> stat.Panel:
+    """Return the last value of each series in large type, coloured by `steps`.
+
+    With `now` it is what holds at this instant, so that an old value is never shown as if it were new.
+    """
+    panel = _framed(stat.Panel(), frame, series, now=now).unit(unit).thresholds(thresholds(steps))
+    panel.color_mode(look.BigValueColorMode.VALUE).graph_mode(look.BigValueGraphMode.NONE)
+    return panel.reduce_options(_last()).text_mode(
+        look.BigValueTextMode.VALUE if len(series) == 1 else look.BigValueTextMode.VALUE_AND_NAME
+    )
+
+
+def share(frame: Frame, series: Sequence[Series], steps: Steps, *, now: bool = True) -> bargauge.Panel:
+    """Return bars from 0 to 100 % for the last value of each ratio; `now` as for a number."""
+    panel = _framed(bargauge.Panel(), frame, series, now=now).unit("percentunit").min(0).max(1)
+    panel.orientation(look.VizOrientation.HORIZONTAL).display_mode(look.BarGaugeDisplayMode.LCD)
+    return panel.thresholds(thresholds(steps)).reduce_options(_last())
+
+
+def chart(frame: Frame, unit: str, series: Sequence[Series], *, line_width: int = 1) -> timeseries.Panel:
+    """Return lines over time, with a legend."""
+    panel = _framed(timeseries.Panel(), frame, series).unit(unit).line_width(line_width)
+    panel.show_points(look.VisibilityMode.NEVER)
+    panel.tooltip(common.VizTooltipOptions().mode(look.TooltipDisplayMode.MULTI).sort(look.SortOrder.NONE))
+    return panel.legend(
+        common.VizLegendOptions()
+        .show_legend(True)
+        .display_mode(look.LegendDisplayMode.LIST)
+        .placement(look.LegendPlacement.BOTTOM)
+        .calcs([])
+    )
+
+
+def stacked(panel: timeseries.Panel, *, opacity: int) -> timeseries.Panel:
+    """Fill the areas of a chart and pile them up, those below zero downward."""
+    mode = common.StackingConfig().mode(look.StackingMode.NORMAL).group("A")
+    return panel.stacking(mode).fill_opacity(opacity)
+
+
+def of_each_day(panel: AnyPanel, *, days: int) -> AnyPanel:
+    """Let the panel evaluate once a day, at midnight of the dashboard's zone, for so many days and today."""
+    return panel.interval("1d").time_from(f"now-{days}d/d" if days else "now/d")
+
+
+def bars(panel: timeseries.Panel) -> timeseries.Panel:
+    """Draw each value as a bar that begins at its time: a day from its midnight on."""
+    panel.draw_style(look.GraphDrawStyle.BARS).bar_alignment(look.BarAlignment.AFTER)
+    return panel.bar_width_factor(0.8).fill_opacity(80).line_width(0)
+
+
+def listing(frame: Frame, columns: Sequence[Series], labels: Sequence[str]) -> table.Panel:
+    """Return a table with a row for each set of `labels` and a column for each query."""
+    panel = _framed(table.Panel(), frame, columns, now=True, rows=True)
+    shown = [*labels, *(f"Value #{letter}" for letter in _LETTERS[: len(columns)])]
+    names = {label: label.capitalize() for label in labels} | {
+        f"Value #{letter}": column.name for letter, column in zip(_LETTERS, columns, strict=False)
+    }
+    panel.with_transformation(model.DataTransformerConfig(id_val="merge", options={}))
+    return panel.with_transformation(
+        model.DataTransformerConfig(
+            id_val="organize",
+            options={
+                "excludeByName": {"Time": True},
+                "indexByName": {name: index for index, name in enumerate(shown)},
+                "renameByName": names,
+            },
+        )
+    ).sort_by([common.TableSortByFieldState().display_name(labels[0].capitalize())])
+
+
+def states(names: Mapping[int, tuple[str, str]]) -> model.ValueMap:
+    """Return text and colour for each of the values."""
+    return model.ValueMap(
+        options={
+            str(value): model.ValueMappingResult(text=text, color=colour, index=index)
+            for index, (value, (text, colour)) in enumerate(names.items())
+        }
+    )
+
+
+def thresholds(steps: Steps) -> dashboard.ThresholdsConfig:
+    """Return the steps as Grafana's thresholds."""
+    listed = [model.Threshold(value=value, color=colour) for value, colour in steps.items()]
+    return dashboard.ThresholdsConfig().mode(model.ThresholdsMode.ABSOLUTE).steps(listed)
+
+
+def _framed(
+    panel: AnyPanel, frame: Frame, series: Sequence[Series], *, now: bool = False, rows: bool = False
+) -> AnyPanel:
+    panel.title(frame.title).description(frame.text).datasource(DATASOURCE).no_value(frame.empty)
+    panel.span(frame.width).height(frame.height)
+    for letter, one in zip(_LETTERS, series, strict=False):
+        query = prometheus.Dataquery().expr(one.query).legend_format(one.name).ref_id(letter)
+        query.datasource(DATASOURCE)
+        if rows:
+            query.format(PromQueryFormat.TABLE)
+        panel.with_target(query.instant() if now else query.range())
+        properties = dict(one.properties or {})
+        if one.name in COLOURS and len(series) > 1:
+            properties = {"color": {"mode": "fixed", "fixedColor": COLOURS[one.name]}} | properties
+        if properties:
+            panel.override_by_name(
+                one.name,
+                [model.DynamicConfigValue(id_val=key, value=value) for key, value in properties.items()],
+            )
+    return panel
+
+
+def _last() -> common.ReduceDataOptions:
+    return common.ReduceDataOptions().calcs(["lastNotNull"]).values(False)

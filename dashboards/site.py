@@ -1,0 +1,362 @@
+"""The Site dashboard: where the energy of a house comes from and goes to, now and by day."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from grafana_foundation_sdk.builders import bargauge, dashboard, stat, table, timeseries
+from grafana_foundation_sdk.models import dashboard as model
+from grafana_foundation_sdk.models.common import VisibilityMode
+
+from dashboards.panels import (
+    COLOURS,
+    DATASOURCE,
+    Frame,
+    Series,
+    Steps,
+    bars,
+    chart,
+    listing,
+    number,
+    of_each_day,
+    share,
+    stacked,
+    states,
+    thresholds,
+)
+from dashboards.queries import (
+    age_of_data,
+    chosen,
+    device_state,
+    energy_of_day,
+    failing_groups,
+    inflow,
+    outflow,
+    power,
+    share_not,
+)
+
+_DAYS: Final = 6
+"""Whole days before today in the panels by day."""
+
+_NO_RULES: Final = "No energy yet: are the recording rules loaded (alerts/recording.yml)?"
+
+_BELOW_ZERO: Final[Mapping[str, object]] = {"custom.transform": "negative-Y"}
+_LINE: Final[Mapping[str, object]] = {
+    "custom.stacking": {"mode": "none"},
+    "custom.fillOpacity": 0,
+    "custom.lineWidth": 2,
+}
+_CHARGE_STEPS: Final[Steps] = {None: "red", 0.1: "orange", 0.25: "green"}
+_SHARE_STEPS: Final[Steps] = {None: "orange", 0.4: "yellow", 0.7: "green"}
+
+
+def build() -> model.Dashboard:
+    """Return the dashboard, ready to be written as JSON."""
+    board = (
+        dashboard.Dashboard("Sunhelm: site")
+        .uid("sunhelm-site")
+        .description("Where the energy of a house comes from and goes to: now, over time and by day.")
+        .tags(["sunhelm", "solar"])
+        .editable()
+        .time("now-24h", "now")
+        .refresh("30s")
+        .timezone("browser")
+        .tooltip(model.DashboardCursorSync.CROSSHAIR)
+    )
+    for variable in _variables():
+        board.with_variable(variable)
+    for row, panels in (
+        ("Now", (*_power_now(), _charge_now(), _self_sufficiency_today(), _power(), _battery())),
+        ("Energy", (_energy_today(), _energy_by_day(), _shares_by_day())),
+        ("Grid and PV strings", (_voltage(), _frequency(), _strings())),
+        ("Devices", (_devices(),)),
+    ):
+        board.with_row(dashboard.Row(row))
+        for panel in panels:
+            board.with_panel(panel)
+    return board.build()
+
+
+def _variables() -> tuple[dashboard.DatasourceVariable | dashboard.QueryVariable, ...]:
+    def values(name: str, label: str, query: str) -> dashboard.QueryVariable:
+        return (
+            dashboard.QueryVariable(name)
+            .label(label)
+            .query(query)
+            .datasource(DATASOURCE)
+            .refresh(model.VariableRefresh.ON_TIME_RANGE_CHANGED)
+            .sort(model.VariableSort.ALPHABETICAL_ASC)
+        )
+
+    return (
+        dashboard.DatasourceVariable("datasource").label("Data source").type("prometheus"),
+        values("site", "Site", "label_values(solar_device_up, site)"),
+        values("device", "Devices", 'label_values(solar_device_up{site=~"$site"}, device)')
+        .multi(True)
+        .include_all(True)
+        .all_value(".*")
+        .current(model.VariableOption(selected=True, text=["All"], value=["$__all"])),
+        values(
+            "grid_meter", "Grid meter", 'label_values(solar_grid_power_watts{site=~"$site"}, device)'
+        ).description("The device whose grid and loads count, as `grid_meter` in the site file."),
+    )
+
+
+def _power_now() -> tuple[stat.Panel, ...]:
+    def panel(title: str, text: str, empty: str, query: str, steps: Steps) -> stat.Panel:
+        return number(Frame(title, text, empty, 4, 5), "watt", [Series(title, query)], steps)
+
+    return (
+        panel(
+            "PV",
+            "Power of all PV of the chosen devices.",
+            "No PV power now: asleep, down, or no PV",
+            power("pv"),
+            {None: COLOURS["PV"]},
+        ),
+        panel(
+            "Grid (+ import)",
+            "Power at the grid connection: positive when importing.",
+            "No grid power now: is a grid meter chosen above?",
+            power("grid"),
+            {None: COLOURS["Grid export"], 0: COLOURS["Grid import"]},
+        ),
+        panel(
+            "Battery (+ discharge)",
+            "Power of all batteries of the chosen devices: positive when discharging.",
+            "No battery power now",
+            power("battery"),
+            {None: COLOURS["Battery charge"], 0: COLOURS["Battery discharge"]},
+        ),
+        panel(
+            "Load",
+            "Power of the loads of the house. PV + grid + battery = load, but for losses.",
+            "No load power now: is a grid meter chosen above?",
+            power("load"),
+            {None: COLOURS["Load"]},
+        ),
+    )
+
+
+def _charge_now() -> bargauge.Panel:
+    return share(
+        Frame(
+            "State of charge",
+            "How full the batteries of each device are.",
+            "No device tells a state of charge now",
+            4,
+            5,
+        ),
+        [Series("{{device}}", chosen("solar_battery_state_of_charge_ratio"))],
+        _CHARGE_STEPS,
+    )
+
+
+def _self_sufficiency_today() -> bargauge.Panel:
+    panel = share(
+        Frame(
+            "Self-sufficiency today",
+            "The part of today's consumption that was not imported.",
+            _NO_RULES,
+            4,
+            5,
+        ),
+        [Series("Self-sufficiency", share_not("grid_import", "load_consumption"))],
+        _SHARE_STEPS,
+        now=False,
+    )
+    return of_each_day(panel, days=0)
+
+
+def _power() -> timeseries.Panel:
+    panel = chart(
+        Frame(
+            "Power",
+            "Above zero where the power comes from, below it what leaves the house or is stored; the line is "
+            "what the loads take.",
+            "No power in this time: no device was up",
+            16,
+            10,
+        ),
+        "watt",
+        [
+            Series("PV", inflow("pv")),
+            Series("Battery discharge", inflow("battery")),
+            Series("Grid import", inflow("grid")),
+            Series("Battery charge", outflow("battery"), _BELOW_ZERO),
+            Series("Grid export", outflow("grid"), _BELOW_ZERO),
+            Series("Load", power("load"), _LINE),
+        ],
+    )
+    return stacked(panel, opacity=50)
+
+
+def _battery() -> timeseries.Panel:
+    return (
+        chart(
+            Frame(
+                "Battery",
+                "State of charge of each device on the left, power of all on the right.",
+                "No battery in this time",
+                8,
+                10,
+            ),
+            "percentunit",
+            [
+                Series("State of charge {{device}}", chosen("solar_battery_state_of_charge_ratio")),
+                Series(
+                    "Power",
+                    power("battery"),
+                    {
+                        "unit": "watt",
+                        "min": None,
+                        "max": None,
+                        "custom.axisPlacement": "right",
+                        "custom.fillOpacity": 0,
+                        "color": {"mode": "fixed", "fixedColor": "text"},
+                    },
+                ),
+            ],
+        )
+        .min(0)
+        .max(1)
+        .fill_opacity(20)
+    )
+
+
+def _energy_today() -> stat.Panel:
+    panel = number(
+        Frame(
+            "Energy today",
+            "kWh since midnight, counted by the devices; from the power where a device has no counter.",
+            _NO_RULES,
+            24,
+            4,
+        ),
+        "kwatth",
+        [
+            Series("PV", energy_of_day("pv_production")),
+            Series("Consumption", energy_of_day("load_consumption")),
+            Series("Grid import", energy_of_day("grid_import")),
+            Series("Grid export", energy_of_day("grid_export")),
+            Series("Battery charge", energy_of_day("battery_charge")),
+            Series("Battery discharge", energy_of_day("battery_discharge")),
+        ],
+        {None: "text"},
+        now=False,
+    )
+    return of_each_day(panel, days=0).decimals(1)
+
+
+def _energy_by_day() -> timeseries.Panel:
+    panel = chart(
+        Frame(
+            "Energy by day",
+            "Above zero where the energy came from, below it where it went. A bar begins at midnight.",
+            _NO_RULES,
+            16,
+            10,
+        ),
+        "kwatth",
+        [
+            Series("PV", energy_of_day("pv_production")),
+            Series("Battery discharge", energy_of_day("battery_discharge")),
+            Series("Grid import", energy_of_day("grid_import")),
+            Series("Consumption", energy_of_day("load_consumption"), _BELOW_ZERO),
+            Series("Battery charge", energy_of_day("battery_charge"), _BELOW_ZERO),
+            Series("Grid export", energy_of_day("grid_export"), _BELOW_ZERO),
+        ],
+    )
+    return of_each_day(bars(stacked(panel, opacity=80)), days=_DAYS).decimals(1)
+
+
+def _shares_by_day() -> timeseries.Panel:
+    panel = chart(
+        Frame(
+            "Self-sufficiency by day",
+            "Self-sufficiency: the part of the consumption that was not imported. Self-consumption: the part "
+            "of the PV production that was not exported.",
+            _NO_RULES,
+            8,
+            10,
+        ),
+        "percentunit",
+        [
+            Series("Self-sufficiency", share_not("grid_import", "load_consumption")),
+            Series("Self-consumption", share_not("grid_export", "pv_production")),
+        ],
+        line_width=2,
+    )
+    return of_each_day(panel, days=_DAYS).min(0).max(1).show_points(VisibilityMode.ALWAYS).point_size(8)
+
+
+def _voltage() -> timeseries.Panel:
+    return chart(
+        Frame(
+            "Grid voltage",
+            "Voltage of each phase. Inverters in Europe must switch off above 253 V.",
+            "No device tells a grid voltage",
+            8,
+            8,
+        ),
+        "volt",
+        [Series("{{device}} {{phase}}", chosen("solar_grid_phase_voltage_volts"))],
+    )
+
+
+def _frequency() -> timeseries.Panel:
+    return chart(
+        Frame("Grid frequency", "Frequency of the grid.", "No device tells a grid frequency", 8, 8),
+        "hertz",
+        [Series("{{device}}", chosen("solar_grid_frequency_hertz"))],
+    ).decimals(2)
+
+
+def _strings() -> timeseries.Panel:
+    panel = chart(
+        Frame(
+            "PV strings",
+            "Power of each string or tracker, piled up.",
+            "No device tells the power of its strings",
+            8,
+            8,
+        ),
+        "watt",
+        [Series("{{device}} {{string}}", chosen("solar_pv_string_power_watts"))],
+    )
+    return stacked(panel, opacity=40)
+
+
+def _devices() -> table.Panel:
+    """Return the table that shows whether what stands above can be believed."""
+    states_shown = states(
+        {
+            0: ("Down", "red"),
+            1: ("Up", "green"),
+            2: ("Asleep", "blue"),
+            3: ("No page from the exporter", "orange"),
+        }
+    )
+    coloured = {"custom.cellOptions": {"type": "color-text"}, "mappings": [states_shown]}
+    failing = {
+        "custom.cellOptions": {"type": "color-text"},
+        "thresholds": thresholds({None: "text", 1: "red"}).build(),
+    }
+    return listing(
+        Frame(
+            "Devices",
+            "Asleep is as it should be: no sun. The oldest data is of the group that is read least often.",
+            "No device is watched: is the exporter in Prometheus?",
+            24,
+            7,
+        ),
+        [
+            Series("State", device_state(), coloured),
+            Series("Failing groups", failing_groups(), failing),
+            Series("Newest data", age_of_data("newest"), {"unit": "s"}),
+            Series("Oldest data", age_of_data("oldest"), {"unit": "s"}),
+        ],
+        labels=("device", "family"),
+    )

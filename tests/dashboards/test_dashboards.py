@@ -1,0 +1,101 @@
+"""The dashboards are made by code, fit every Grafana, and say what they show."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dashboards.generate import DASHBOARDS, FOLDER, text
+
+DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
+
+
+@pytest.mark.parametrize("name", sorted(DASHBOARDS))
+def test_the_file_is_what_the_code_makes(name: str, golden: Any) -> None:
+    golden.check(FOLDER / f"{name}.json", text(DASHBOARDS[name]()))
+
+
+def test_every_file_is_made_by_the_code() -> None:
+    assert {path.stem for path in FOLDER.iterdir()} == set(DASHBOARDS)
+
+
+def test_it_can_be_provisioned_in_any_grafana(board: dict[str, Any]) -> None:
+    assert board["id"] is None
+    assert board["uid"].startswith("sunhelm-")
+    assert "__inputs" not in board
+    for panel in board["panels"]:
+        assert "libraryPanel" not in panel
+    variables = {variable["name"]: variable for variable in board["templating"]["list"]}
+    assert variables["datasource"]["type"] == "datasource"
+    assert variables["datasource"]["query"] == "prometheus"
+    assert {"site", "device"} <= set(variables)
+    asked = [variable for variable in variables.values() if variable["type"] == "query"]
+    assert [variable["datasource"] for variable in asked] == [DATASOURCE] * len(asked)
+
+
+def test_every_panel_asks_the_chosen_data_source(panels: list[dict[str, Any]]) -> None:
+    for panel in panels:
+        assert panel["datasource"] == DATASOURCE, panel["title"]
+        assert all(target["datasource"] == DATASOURCE for target in panel["targets"]), panel["title"]
+
+
+def test_every_panel_says_what_it_shows_and_why_it_may_be_empty(panels: list[dict[str, Any]]) -> None:
+    for panel in panels:
+        assert panel["description"].endswith("."), panel["title"]
+        assert len(panel["fieldConfig"]["defaults"]["noValue"]) > len("No data"), panel["title"]
+
+
+def test_charts_have_a_unit_and_their_legend_is_on(panels: list[dict[str, Any]]) -> None:
+    for panel in panels:
+        if panel["type"] != "table":
+            assert panel["fieldConfig"]["defaults"]["unit"], panel["title"]
+        if panel["type"] == "timeseries":
+            assert panel["options"]["legend"]["showLegend"] is True, panel["title"]
+
+
+def test_panels_have_numbers_of_their_own_and_do_not_overlap(board: dict[str, Any]) -> None:
+    numbers = [panel["id"] for panel in board["panels"]]
+    assert sorted(set(numbers)) == sorted(numbers)
+    taken: set[tuple[int, int]] = set()
+    for panel in board["panels"]:
+        place = panel["gridPos"]
+        cells = {
+            (x, y)
+            for x in range(place["x"], place["x"] + place["w"])
+            for y in range(place["y"], place["y"] + place["h"])
+        }
+        assert max(x for x, _ in cells) < 24, panel["title"]
+        assert not cells & taken, panel["title"]
+        taken |= cells
+
+
+def test_overrides_name_a_series_of_their_panel(panels: list[dict[str, Any]]) -> None:
+    for panel in panels:
+        names = {target["legendFormat"] for target in panel["targets"]}
+        for override in panel["fieldConfig"]["overrides"]:
+            assert override["matcher"]["id"] == "byName"
+            assert override["matcher"]["options"] in names, panel["title"]
+
+
+def test_a_panel_of_days_asks_once_a_day_from_midnight_on(panels: list[dict[str, Any]]) -> None:
+    by_day = [panel for panel in panels if "offset -1d" in json.dumps(panel)]
+    assert by_day
+    for panel in by_day:
+        assert panel["interval"] == "1d", panel["title"]
+        assert panel["timeFrom"].endswith("/d"), panel["title"]
+        assert all(target["range"] and not target["instant"] for target in panel["targets"]), panel["title"]
+
+
+def test_the_generator_writes_only_what_has_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("dashboards.generate.FOLDER", tmp_path / "dashboards" / "json")
+    (tmp_path / "dashboards").mkdir()
+    generate = __import__("dashboards.generate", fromlist=["main"])
+    generate.main()
+    assert capsys.readouterr().out.count("wrote") == len(DASHBOARDS)
+    generate.main()
+    assert capsys.readouterr().out == ""

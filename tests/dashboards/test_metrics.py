@@ -1,0 +1,92 @@
+"""Every metric that a dashboard or a rule asks for exists, with the labels that it is asked by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import promql_parser
+import pytest
+
+from exporter.metrics import Page, Scrape
+from sunhelm.devices.errors import Reason
+from sunhelm.devices.quantities import CATALOGUE
+from sunhelm.devices.reading import Outcome, Reading
+
+TARGET_LABELS = frozenset({"site", "device", "family", "instance", "job"})
+VARIABLES = {"site": "home", "device": "gx", "grid_meter": "gx"}
+
+Labels = frozenset[str]
+
+
+def _page_about_a_read() -> Iterator[tuple[str, Labels]]:
+    """Yield what the exporter's pages say of a read, besides its values."""
+    groups = {"live": Outcome(taken_at=1.0), "energy": Outcome(reason=Reason.TIMEOUT)}
+    page = Page()
+    page.add(Reading("gx", 1.0, (), groups), Scrape(duration_s=0.1, timeout_s=9.5))
+    for metric in page.collect():
+        for sample in metric.samples:
+            yield sample.name, frozenset(sample.labels)
+
+
+def _selected(expression: str) -> Iterator[tuple[str, Labels]]:
+    """Yield each metric that the PromQL selects, with the labels that it is filtered by."""
+    found: list[promql_parser.VectorSelector] = []
+
+    def visit(node: promql_parser.Expr) -> bool:
+        if isinstance(node, promql_parser.VectorSelector):
+            found.append(node)
+        return True
+
+    promql_parser.walk(promql_parser.parse(expression), visit)
+    for selector in found:
+        assert selector.name is not None, f"a selector without a metric: {expression}"
+        yield selector.name, frozenset(matcher.name for matcher in selector.matchers.matchers)
+
+
+@pytest.fixture(scope="module")
+def exported(rules: list[dict[str, Any]]) -> dict[str, Labels]:
+    """Every metric there is, with its own labels: of devices, of reads, recorded, of Prometheus."""
+    metrics = {quantity.metric: frozenset(quantity.labels) for quantity in CATALOGUE.values()}
+    metrics |= dict(_page_about_a_read())
+    metrics |= {rule["record"]: frozenset() for rule in rules if "record" in rule}
+    metrics |= {"up": frozenset(), "sunhelm_exporter_build_info": frozenset({"version"})}
+    return metrics
+
+
+def _unknown(expression: str, exported: dict[str, Labels]) -> list[str]:
+    return [
+        f"{metric} {sorted(labels)}"
+        for metric, labels in _selected(expression)
+        if metric not in exported or not labels <= exported[metric] | TARGET_LABELS
+    ]
+
+
+def test_dashboards_ask_for_metrics_that_exist(targets: list[Any], exported: dict[str, Labels]) -> None:
+    assert targets
+    for target in targets:
+        assert _unknown(target.expression(**VARIABLES), exported) == [], str(target)
+
+
+def test_every_panel_is_filtered_by_the_dashboards_variables(targets: list[Any]) -> None:
+    for target in targets:
+        for metric, labels in _selected(target.expression(**VARIABLES)):
+            assert {"site", "device"} <= labels, f"{target}: {metric}"
+
+
+def test_variables_ask_for_metrics_that_exist(board: dict[str, Any], exported: dict[str, Labels]) -> None:
+    asked = [variable for variable in board["templating"]["list"] if variable["type"] == "query"]
+    for variable in asked:
+        selector, label = variable["query"].removeprefix("label_values(").removesuffix(")").rsplit(", ", 1)
+        assert _unknown(selector.replace("$site", "home"), exported) == []
+        assert label in TARGET_LABELS
+
+
+def test_rules_ask_for_metrics_that_exist(rules: list[dict[str, Any]], exported: dict[str, Labels]) -> None:
+    for rule in rules:
+        assert _unknown(rule["expr"], exported) == [], rule.get("alert") or rule["record"]
+
+
+def test_an_unknown_metric_would_be_found(exported: dict[str, Labels]) -> None:
+    assert _unknown("sum(rate(solar_pv_powr_watts[5m]))", exported) == ["solar_pv_powr_watts []"]
+    assert _unknown('solar_pv_power_watts{string="1"}', exported) == ["solar_pv_power_watts ['string']"]
