@@ -52,6 +52,10 @@ golden: $(INSTALLED) ## Write the golden files anew; read the difference before 
 docs: $(INSTALLED) ## Generate the reference pages of docs/ from the data.
 	$(BIN)/python docs/generate.py
 
+.PHONY: dashboards
+dashboards: $(INSTALLED) ## Generate the dashboards' JSON from dashboards/*.py.
+	$(BIN)/python -m dashboards.generate
+
 .PHONY: bench
 bench: $(INSTALLED) ## Measure requests, CPU, start and memory of the exporter.
 	$(BIN)/python tests/bench/bench.py $(ARGUMENTS)
