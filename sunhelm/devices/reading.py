@@ -56,6 +56,7 @@ class Guard(StrEnum):
     SENTINEL = "sentinel"  # the device's own mark for "not available"
     BOUNDS = "bounds"  # outside what is physically possible
     COUNTER = "counter"  # a lifetime counter went down, or starts at 0
+    ZERO = "zero"  # a total that reads 0 for a moment while nothing else changed
     IDENTITY = "identity"  # the identity words of the block changed: nothing in it is believed
     UNKNOWN_CODE = "unknown_code"  # an enumeration has a value that its map does not name
     UNSUPPORTED = "unsupported"  # the device refuses this register

@@ -1,1 +1,40 @@
-"""Families: one folder a system; data first, code only for what data cannot say."""
+"""Families: one folder a system; data first, code only for what data cannot say.
+
+A folder holds `family.yaml` (schema: `sunhelm.devices.families.spec`), its register maps (`*.csv`), and
+`family.py` only where a class of its own is needed; that class is called `Family`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from functools import cache
+from importlib.resources import files
+from typing import cast
+
+import yaml
+
+from sunhelm.devices.families.base import Family, RegisterFamily, Surroundings
+from sunhelm.devices.families.spec import FamilySpec
+
+FAMILIES: tuple[str, ...] = tuple(
+    sorted(folder.name for folder in files(__name__).iterdir() if folder.joinpath("family.yaml").is_file())
+)
+"""The names of all families, as the site file spells them."""
+
+
+@cache
+def load_family(name: str) -> Family:
+    """Return the family; its data is read once. Raises KeyError for a name that is not in FAMILIES."""
+    if name not in FAMILIES:
+        raise KeyError(name)
+    folder = files(__name__).joinpath(name)
+    spec = FamilySpec.model_validate(
+        yaml.safe_load(folder.joinpath("family.yaml").read_text(encoding="utf-8")), strict=False
+    )
+    kind: type[RegisterFamily] = RegisterFamily
+    if folder.joinpath("family.py").is_file():
+        kind = cast("type[RegisterFamily]", importlib.import_module(f"{__name__}.{name}.family").Family)
+    return kind(name, spec, folder)
+
+
+__all__ = ["FAMILIES", "Family", "RegisterFamily", "Surroundings", "load_family"]

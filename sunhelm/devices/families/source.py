@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -33,6 +34,9 @@ class Source(Protocol):
     def groups(self) -> Sequence[Group]:
         """Return what this device has; empty until `prepare` has found out."""
 
+    def turn(self, deadline: Deadline) -> AbstractAsyncContextManager[None]:
+        """Hold the device for one read; `prepare` and `fetch` happen inside. May raise Busy."""
+
     async def prepare(self, deadline: Deadline) -> None:
         """Find out what the device is made of; cheap when that is known. Raises DeviceError."""
 
@@ -41,6 +45,9 @@ class Source(Protocol):
 
     def derive(self, samples: Sequence[Sample]) -> Iterable[Sample]:
         """Yield what follows from the samples and the device does not tell."""
+
+    def remarks(self) -> Iterable[Sample]:
+        """Yield what is known of the device whether it answers or not."""
 
     async def close(self) -> None:
         """Close the connection; harmless when there is none."""

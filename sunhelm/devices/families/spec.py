@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from sunhelm.devices.amounts import Seconds
+from sunhelm.devices.links.base import Table
 
 LinkKind = Literal["modbus_tcp", "rtu_over_tcp", "solarman_v5", "givenergy", "sec1000", "http", "none"]
 
@@ -46,6 +47,7 @@ class Pacing(_Model):
     `pause` passes between an answer and the next request, `settle` between connecting and the first.
     `timeout` is the longest wait for one answer. `request_cost` and `word_cost` are what the read plan
     minimises: the time of a request, and of each register in it, on a usual device of this family.
+    `between` is the least time from one request to the next of the same kind, by the kind's name.
     """
 
     pause: Seconds = 0.0
@@ -53,6 +55,7 @@ class Pacing(_Model):
     timeout: Seconds = 3.0
     request_cost: Seconds = 0.05
     word_cost: Seconds = 0.0001
+    between: Mapping[str, Seconds] = Field(default_factory=dict)
 
 
 class Probe(_Model):
@@ -64,6 +67,7 @@ class Probe(_Model):
 
     address: int
     count: int = 1
+    table: Table = Table.HOLDING
     nonzero: bool = False
 
 
@@ -86,6 +90,8 @@ class Part(_Model):
     first. A part that is `required` makes the device unreachable when it does not answer.
     `label` is the label of a sub-device; its value is the unit id, or the number of the part.
     `prefix` comes after the family in the names of the vendor's own metrics.
+    `derived` are tried in order: of two for the same quantity, the first that can be summed counts.
+    `witness` names registers that never change (a serial number): a block in which they did is refused.
     """
 
     name: str
@@ -97,6 +103,7 @@ class Part(_Model):
     label: str = ""
     prefix: str = ""
     derived: tuple[Derived, ...] = ()
+    witness: tuple[str, ...] = ()
 
 
 class Scrape(_Model):
@@ -113,6 +120,9 @@ class FamilySpec(_Model):
     reading younger than this is served again. `deadline` is the longest that one read may take.
     `connection` "single" means that the device serves one client: we close after each read.
     `tiers` says for each group of registers how often it is read.
+    `enums` are names of values that several registers share, for `@NAME` in a map.
+    `identity` names the registers, as "part.register", that say what the device is.
+    `sleeps` devices switch themselves off without sun. `unsettled` is what no source settles.
     """
 
     title: str
@@ -129,4 +139,7 @@ class FamilySpec(_Model):
         default_factory=lambda: {"live": 0.0, "energy": 0.0, "settings": 300.0, "identity": 3600.0}
     )
     parts: tuple[Part, ...] = ()
+    enums: Mapping[str, Mapping[int, str]] = Field(default_factory=dict)
+    identity: Mapping[Literal["model", "serial", "firmware"], str] = Field(default_factory=dict)
+    sleeps: bool = False
     unsettled: tuple[str, ...] = ()

@@ -1,0 +1,108 @@
+"""What a family is, and all that a family needs whose devices are registers and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from importlib.resources.abc import Traversable
+from typing import TYPE_CHECKING, Protocol
+from zoneinfo import ZoneInfo
+
+from sunhelm.devices.clock import SYSTEM_CLOCK, Clock
+from sunhelm.devices.families.register_source import Identity, RegisterSource, Values
+from sunhelm.devices.families.source import Source
+from sunhelm.devices.families.spec import FamilySpec, LinkKind, Part
+from sunhelm.devices.links import Turns, open_link
+from sunhelm.devices.links.base import RegisterLink
+from sunhelm.devices.reading import Sample
+from sunhelm.devices.registers.map import load_map
+from sunhelm.devices.registers.register import RegisterMap
+
+if TYPE_CHECKING:
+    from sunhelm.devices.device_config import DeviceConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a device needs to know of the house and the process it is opened in.
+
+    `zone` is the local time that devices' clocks show. `turns` shares endpoints with other processes;
+    None only within this one.
+    """
+
+    zone: ZoneInfo
+    clock: Clock = SYSTEM_CLOCK
+    turns: Turns | None = None
+
+
+class Family(Protocol):
+    """One system: what it is, and how to open a device of it."""
+
+    name: str
+    spec: FamilySpec
+
+    def open(self, config: DeviceConfig, surroundings: Surroundings) -> Source:
+        """Return the device as a source of readings; nothing is sent yet."""
+
+
+class RegisterFamily:
+    """A family whose devices are registers: everything comes from `family.yaml` and the maps beside it."""
+
+    def __init__(self, name: str, spec: FamilySpec, folder: Traversable) -> None:
+        self.name = name
+        self.spec = spec
+        self._folder = folder
+        self._maps: dict[str, RegisterMap] = {}
+
+    def map_of(self, part: Part) -> RegisterMap:
+        """Return the register map of a part; it is loaded once. Raises MapError with all its mistakes."""
+        if part.name not in self._maps:
+            self._maps[part.name] = load_map(
+                self._folder.joinpath(part.map),
+                family=self.name,
+                prefix=part.prefix,
+                part_labels=(part.label,) if part.label else (),
+                enums=self.spec.enums,
+                groups=tuple(self.spec.tiers),
+            )
+        return self._maps[part.name]
+
+    def open(self, config: DeviceConfig, surroundings: Surroundings) -> Source:
+        kind: LinkKind = next(iter(self.spec.links)) if config.link is None else config.link
+        link = open_link(
+            kind,
+            config.host or "",
+            config.port or self.spec.links[kind],
+            pacing=self.spec.pacing,
+            single=self.spec.connection == "single",
+            turns=surroundings.turns,
+            clock=surroundings.clock,
+        )
+        return self.source(config, surroundings, link)
+
+    def source(self, config: DeviceConfig, surroundings: Surroundings, link: RegisterLink) -> RegisterSource:
+        """Return the device behind this link; tests and dumps bring a link of their own."""
+        return RegisterSource(self, config, link, zone=surroundings.zone, clock=surroundings.clock)
+
+    def derive(self, samples: Sequence[Sample], values: Values) -> Iterable[Sample]:
+        """Yield what the device does not tell and `derived` in `family.yaml` cannot say.
+
+        `samples` are those of this read, `values` what was last read of each part by register name.
+        """
+        del samples, values
+        return ()
+
+    def identity(self, config: DeviceConfig, values: Values) -> Identity:
+        """Return what the device says it is: the registers that `identity` in `family.yaml` names."""
+        told = {
+            name: str(values.get(part, {}).get(register, ""))
+            for name, (part, _, register) in (
+                (name, place.partition(".")) for name, place in self.spec.identity.items()
+            )
+        }
+        return Identity(
+            vendor=self.spec.vendor,
+            model=told.get("model") or config.model or "",
+            serial=told.get("serial") or config.serial or "",
+            firmware=told.get("firmware", ""),
+        )

@@ -1,0 +1,208 @@
+"""Reading registers of one part: plan the blocks, ask the link, bisect what the device refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from sunhelm.devices.clock import Deadline
+from sunhelm.devices.errors import DeviceError, Malformed, Rejected, Unreachable
+from sunhelm.devices.families.parts import FoundPart
+from sunhelm.devices.families.spec import FamilySpec
+from sunhelm.devices.guards import Witness
+from sunhelm.devices.links.base import RegisterLink, Span, Table
+from sunhelm.devices.registers.plan import Field, plan, split
+from sunhelm.devices.registers.register import Register
+
+_BAD_REGISTER: Final = frozenset({2, 3})
+"""Modbus exceptions that a single register in a block can cause: illegal address, illegal value."""
+
+_REMEMBER_S: Final = 86_400.0
+_GIVE_UP_AFTER: Final = 2
+"""So many blocks in a row without an answer, and the others are not asked."""
+
+
+Place = tuple[int, str, Table, int]
+"""Where a register stands: unit id, map, table and address."""
+
+
+def place_of(part: FoundPart, register: Register) -> Place:
+    """Return where a register of a part stands."""
+    return (part.unit, part.map.name, register.table, register.address)
+
+
+@dataclass(slots=True)
+class Unsupported:
+    """Registers that a device refuses: left out for a day, then tried again, as firmware changes."""
+
+    _until: dict[Place, float] = field(default_factory=dict)
+
+    def add(self, place: Place, now: float) -> None:
+        """Remember that the device refuses this register."""
+        self._until[place] = now + _REMEMBER_S
+
+    def current(self, now: float) -> frozenset[Place]:
+        """Return the registers that the device has refused within the last day."""
+        return frozenset(place for place, until in self._until.items() if until > now)
+
+
+@dataclass(slots=True)
+class Words:
+    """What came back for the registers of one part.
+
+    `errors` has the registers that were not read, and why; `refused` those that the device does not have.
+    `requests` counts what was sent for each group; `taken_at` is the Unix time of its first answer.
+    """
+
+    words: dict[tuple[Table, int], int] = field(default_factory=dict)
+    errors: dict[str, DeviceError] = field(default_factory=dict)
+    refused: list[Register] = field(default_factory=list)
+    requests: dict[str, int] = field(default_factory=dict)
+    taken_at: dict[str, float] = field(default_factory=dict)
+
+    def of(self, register: Register) -> tuple[int, ...] | None:
+        """Return the words of a register, None when not all were read."""
+        words = [
+            self.words.get((register.table, address)) for address in range(register.address, register.end)
+        ]
+        return None if None in words else tuple(word for word in words if word is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Errand:
+    """One table of one part, to be read until a deadline into `result`."""
+
+    part: FoundPart
+    table: Table
+    deadline: Deadline
+    result: Words
+
+    def span(self, block: Field) -> Span:
+        return Span(self.part.unit, self.table, block.start, block.end - block.start)
+
+
+@dataclass(slots=True)
+class BlockReader:
+    """Reads registers with the fewest bus milliseconds that the family's limits allow.
+
+    Plans are kept: they only change with the wanted registers and with what the device refuses.
+    """
+
+    link: RegisterLink
+    spec: FamilySpec
+    unsupported: Unsupported
+    witness: Witness = field(default_factory=Witness)
+    silent: int = 0
+    _plans: dict[tuple[str, Table, tuple[Field, ...], frozenset[Place]], tuple[Field, ...]] = field(
+        default_factory=dict
+    )
+
+    async def read(self, part: FoundPart, wanted: Sequence[Register], deadline: Deadline) -> Words:
+        """Read these registers of one part; what fails is told in the result. Never raises DeviceError."""
+        result = Words()
+        for table in Table:
+            registers = [register for register in wanted if register.table is table]
+            if registers:
+                errand = _Errand(part, table, deadline, result)
+                refused = self.unsupported.current(deadline.clock.time())
+                for block in self._blocks(part, table, registers, refused):
+                    await self._read_block(errand, block, registers)
+        return result
+
+    def plan(self, part: FoundPart, wanted: Sequence[Register], now: float) -> tuple[Span, ...]:
+        """Return the requests that reading these registers takes."""
+        refused = self.unsupported.current(now)
+        return tuple(
+            Span(part.unit, table, block.start, block.end - block.start)
+            for table in Table
+            if (registers := [register for register in wanted if register.table is table])
+            for block in self._blocks(part, table, registers, refused)
+        )
+
+    def _blocks(
+        self, part: FoundPart, table: Table, registers: Sequence[Register], refused: frozenset[Place]
+    ) -> tuple[Field, ...]:
+        fields = tuple(sorted({Field(register.address, register.end) for register in registers}))
+        key = (part.name, table, fields, refused)
+        if key not in self._plans:
+            pacing = self.spec.pacing
+            bad = [r for r in part.map.registers if r.table is table and place_of(part, r) in refused]
+            self._plans[key] = plan(
+                fields,
+                words=self.spec.read.words,
+                request_cost=pacing.request_cost + pacing.pause,
+                word_cost=pacing.word_cost,
+                readable=self._readable(part, table),
+                forbidden={address for register in bad for address in range(register.address, register.end)},
+            )
+        return self._plans[key]
+
+    def _readable(self, part: FoundPart, table: Table) -> tuple[Field, ...]:
+        """Return what a block may cover: listed registers, and holes that the family says can be read."""
+        gap = self.spec.read.gap if self.spec.read.holes == "readable" else 0
+        merged: list[Field] = []
+        for register in part.map.registers:
+            if register.table is not table or register.access == "w":
+                continue
+            if merged and register.address - merged[-1].end <= gap:
+                merged[-1] = Field(merged[-1].start, max(merged[-1].end, register.end))
+            else:
+                merged.append(Field(register.address, register.end))
+        return tuple(merged)
+
+    async def _read_block(self, errand: _Errand, block: Field, wanted: Sequence[Register]) -> None:
+        inside = [r for r in wanted if block.start <= r.address and r.end <= block.end]
+        result = errand.result
+        if self.silent >= _GIVE_UP_AFTER:
+            self._fail(inside, Unreachable("no answer to the requests before this one"), result)
+            return
+        for group in {register.group for register in inside}:
+            result.requests[group] = result.requests.get(group, 0) + 1
+        span = errand.span(block)
+        try:
+            words = await self.link.read(span, errand.deadline)
+        except Rejected as error:
+            self.silent = 0
+            if error.code in _BAD_REGISTER:
+                await self._bisect(errand, block, inside)
+            else:
+                self._fail(inside, error, result)
+            return
+        except DeviceError as error:
+            self.silent += isinstance(error, Unreachable)
+            self._fail(inside, error, result)
+            return
+        self.silent = 0
+        if not self._witnessed(errand, block, words):
+            self._fail(inside, Malformed(f"{span}: the identity words changed"), result)
+            return
+        now = errand.deadline.clock.time()
+        for register in inside:
+            result.taken_at.setdefault(register.group, now)
+        result.words.update(((errand.table, block.start + i), word) for i, word in enumerate(words))
+
+    async def _bisect(self, errand: _Errand, block: Field, inside: Sequence[Register]) -> None:
+        """Find the register that spoils the block, and read the others."""
+        halves = split(block, [Field(register.address, register.end) for register in inside])
+        for half in halves:
+            await self._read_block(errand, half, inside)
+        if not halves:
+            for register in inside:
+                self.unsupported.add(place_of(errand.part, register), errand.deadline.clock.time())
+                errand.result.refused.append(register)
+
+    def _witnessed(self, errand: _Errand, block: Field, words: tuple[int, ...]) -> bool:
+        """Whether the identity words inside the block, if it has any, are those known."""
+        believed = True
+        for name in errand.part.part.witness:
+            register = errand.part.map[name]
+            start, end = register.address - block.start, register.end - block.start
+            if register.table is errand.table and start >= 0 and end <= len(words):
+                believed &= self.witness.allow((errand.part.name, name), words[start:end])
+        return believed
+
+    @staticmethod
+    def _fail(registers: Iterable[Register], error: DeviceError, result: Words) -> None:
+        for register in registers:
+            result.errors.setdefault(register.group, error)

@@ -1,0 +1,301 @@
+"""One device of registers: which parts it has, what to read of them, what the words mean."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import astuple, dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final, Protocol
+from zoneinfo import ZoneInfo
+
+from sunhelm.devices.clock import Clock, Deadline
+from sunhelm.devices.errors import DeviceError
+from sunhelm.devices.families.blocks import BlockReader, Place, Unsupported, Words, place_of
+from sunhelm.devices.families.parts import Discovery, FoundPart
+from sunhelm.devices.families.source import Fetched, Group
+from sunhelm.devices.families.spec import FamilySpec, Part
+from sunhelm.devices.guards import Bounds
+from sunhelm.devices.links.base import RegisterLink
+from sunhelm.devices.quantities import CATALOGUE
+from sunhelm.devices.reading import Guard, Held, Outcome, Sample
+from sunhelm.devices.registers import codec
+from sunhelm.devices.registers.register import Register, RegisterMap
+
+if TYPE_CHECKING:
+    from sunhelm.devices.device_config import DeviceConfig
+
+DISCOVERY: Final = "discovery"
+"""The group that looks again, hourly, for parts that were added; it has no samples."""
+
+NEVER_READ: Final = "-"
+"""The group of registers that a block may pass over but nobody asks for."""
+
+_FIGURE: Final = re.compile(r"(-?)(rated_power|capacity)(?:\*([0-9.]+))?")
+
+
+Values = Mapping[str, Mapping[str, float | str]]
+"""What was last read, by part and register name: numbers in base units, and texts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a device says it is; empty where it does not say."""
+
+    vendor: str = ""
+    model: str = ""
+    serial: str = ""
+    firmware: str = ""
+
+
+class _Family(Protocol):
+    """What a source asks of its family."""
+
+    name: str
+    spec: FamilySpec
+
+    def map_of(self, part: Part) -> RegisterMap: ...
+
+    def derive(self, samples: Sequence[Sample], values: Values) -> Iterable[Sample]: ...
+
+    def identity(self, config: DeviceConfig, values: Values) -> Identity: ...
+
+
+@dataclass(slots=True)
+class _Decoded:
+    """What the words of one part mean: samples and held values by group, values by register name."""
+
+    samples: dict[str, list[Sample]] = field(default_factory=dict)
+    held: dict[str, list[Held]] = field(default_factory=dict)
+    values: dict[str, float | str] = field(default_factory=dict)
+
+
+class RegisterSource:
+    """A device read through a `RegisterLink`; implements `Source`."""
+
+    def __init__(
+        self, family: _Family, config: DeviceConfig, link: RegisterLink, *, zone: ZoneInfo, clock: Clock
+    ) -> None:
+        self._family = family
+        self._config = config
+        self._zone = zone
+        self._clock = clock
+        self.link = link
+        self.unsupported = Unsupported()
+        self.parts: tuple[FoundPart, ...] = ()
+        self._blocks = BlockReader(link, family.spec, self.unsupported)
+        self._discovery = Discovery(family.spec.parts, config.units, family.map_of)
+        self._bounds = lru_cache(maxsize=None)(self._bounds_of)
+        self._select = lru_cache(maxsize=1024)(self._selection)
+        self._values: dict[str, dict[str, float | str]] = {}
+
+    def turn(self, deadline: Deadline) -> AbstractAsyncContextManager[None]:
+        return self.link.turn(deadline)
+
+    async def prepare(self, deadline: Deadline) -> None:
+        self._blocks.silent = 0
+        if not self.parts:
+            self.parts = await self._discovery.find(self.link, deadline)
+
+    async def close(self) -> None:
+        await self.link.close()
+
+    def groups(self) -> Sequence[Group]:
+        if not self.parts:
+            return ()
+        tiers = self._family.spec.tiers
+        groups = [
+            Group(self._group_name(part, name), tiers.get(name, 0.0))
+            for part in self.parts
+            for name in dict.fromkeys(register.group for register in self._wanted(part, None))
+        ]
+        if any(part.part.probe and part.part.name not in self._config.units for part in self.parts):
+            groups.append(Group(DISCOVERY, tiers.get("identity", 3600.0)))
+        return groups
+
+    def plan(self, groups: Iterable[str]) -> tuple[str, ...]:
+        """Return the requests that a read of these groups takes, as text for a person."""
+        return tuple(
+            str(span)
+            for part in self.parts
+            for span in self._blocks.plan(part, self._wanted(part, frozenset(groups)), self._clock.time())
+        )
+
+    async def fetch(self, groups: Sequence[str], deadline: Deadline) -> Mapping[str, Fetched]:
+        started = self._clock.monotonic()
+        fetched: dict[str, Fetched] = {}
+        wave = frozenset(groups)
+        if DISCOVERY in wave:
+            fetched[DISCOVERY] = await self._discover(deadline)
+        for part in self.parts:
+            wanted = self._wanted(part, wave)
+            if wanted:
+                words = await self._blocks.read(part, self._with_exponents(part, wanted), deadline)
+                fetched.update(self._results(part, wanted, words, started))
+        return fetched
+
+    def derive(self, samples: Sequence[Sample]) -> Iterator[Sample]:
+        for part in self.parts:
+            yield from self._sums(part)
+        yield from self._family.derive(samples, self._values)
+        identity = self._family.identity(self._config, self._values)
+        yield Sample(CATALOGUE["device"], 1.0, astuple(identity), "what the device says of itself")
+
+    def remarks(self) -> Iterable[Sample]:
+        return ()
+
+    async def _discover(self, deadline: Deadline) -> Fetched:
+        started = self._clock.monotonic()
+        requests = self.link.statistics.requests
+        try:
+            self.parts = await self._discovery.find(self.link, deadline)
+            self._select.cache_clear()
+        except DeviceError as error:
+            return Fetched(Outcome(error.reason, str(error)))
+        return Fetched(
+            Outcome(
+                taken_at=self._clock.time(),
+                requests=self.link.statistics.requests - requests,
+                waited_s=self._clock.monotonic() - started,
+            )
+        )
+
+    def _group_name(self, part: FoundPart, group: str) -> str:
+        return group if len(self._family.spec.parts) == 1 else f"{part.name}_{group}"
+
+    def _wanted(self, part: FoundPart, groups: frozenset[str] | None) -> tuple[Register, ...]:
+        """Return the registers of these groups that are read: in the profile, and not refused."""
+        return self._select(part.name, groups, self.unsupported.current(self._clock.time()))
+
+    def _selection(
+        self, part_name: str, groups: frozenset[str] | None, refused: frozenset[Place]
+    ) -> tuple[Register, ...]:
+        part = next(part for part in self.parts if part.name == part_name)
+        full = self._config.profile == "full"
+
+        def is_read(register: Register) -> bool:
+            return (
+                register.access != "w"
+                and register.group != NEVER_READ
+                and (full or register.profile == "core")
+                and (groups is None or self._group_name(part, register.group) in groups)
+                and place_of(part, register) not in refused
+                and (not register.instead_of or place_of(part, part.map[register.instead_of]) in refused)
+            )
+
+        return tuple(register for register in part.map.registers if is_read(register))
+
+    @staticmethod
+    def _with_exponents(part: FoundPart, wanted: Sequence[Register]) -> list[Register]:
+        exponents = {register.scale_register for register in wanted if register.scale_register}
+        missing = exponents - {register.name for register in wanted}
+        return [*wanted, *(part.map[name] for name in sorted(missing))]
+
+    def _results(
+        self, part: FoundPart, wanted: Sequence[Register], words: Words, started: float
+    ) -> Iterator[tuple[str, Fetched]]:
+        decoded = self._decode(part, [r for r in wanted if r.group not in words.errors], words)
+        self._values[part.name] = self._values.get(part.name, {}) | decoded.values
+        for register in words.refused:
+            self._values[part.name].pop(register.name, None)
+            name = self._group_name(part, register.group)
+            decoded.held.setdefault(name, []).append(
+                Held(Guard.UNSUPPORTED, name, register.place, f"the device refuses it at unit {part.unit}")
+            )
+        for group in dict.fromkeys(register.group for register in wanted):
+            name = self._group_name(part, group)
+            error = words.errors.get(group)
+            outcome = Outcome(
+                reason=error.reason if error else None,
+                detail=str(error) if error else "",
+                taken_at=words.taken_at.get(group, self._clock.time()),
+                requests=words.requests.get(group, 0),
+                waited_s=self._clock.monotonic() - started,
+            )
+            samples = () if error else tuple(decoded.samples.get(name, ()))
+            if error:
+                for register in wanted:
+                    if register.group == group:
+                        self._values[part.name].pop(register.name, None)
+            yield name, Fetched(outcome, samples, tuple(decoded.held.get(name, ())))
+
+    def _decode(self, part: FoundPart, registers: Sequence[Register], words: Words) -> _Decoded:
+        decoded = _Decoded()
+        for register in registers:
+            own = words.of(register)
+            exponent = self._exponent(part, register, words)
+            if own is None or exponent is None:
+                continue
+            group = self._group_name(part, register.group)
+            if register.quantity is None:
+                value = codec.plain_value(register, own, exponent=exponent)
+                if value is not None:
+                    decoded.values[register.name] = value
+                continue
+            for result in codec.samples(
+                register, own, part.labels, exponent=exponent, zone=self._zone, group=group
+            ):
+                self._sort(register, group, result, decoded)
+        return decoded
+
+    def _sort(self, register: Register, group: str, result: Sample | Held, decoded: _Decoded) -> None:
+        """Keep what the codec made of a register, unless it is out of bounds."""
+        if isinstance(result, Held):
+            decoded.held.setdefault(group, []).append(result)
+            return
+        if result.quantity.kind != "state":
+            bounds = self._bounds(register)
+            if not bounds.allow(result.value):
+                detail = f"{result.value:g} is not within {bounds}"
+                decoded.held.setdefault(group, []).append(Held(Guard.BOUNDS, group, result.source, detail))
+                return
+            decoded.values[register.name] = result.labels[-1] if register.type.is_text else result.value
+        decoded.samples.setdefault(group, []).append(result)
+
+    @staticmethod
+    def _exponent(part: FoundPart, register: Register, words: Words) -> int | None:
+        """Return the decimal exponent of a register; None when it has one that was not read."""
+        if not register.scale_register:
+            return 0
+        scale = part.map[register.scale_register]
+        own = words.of(scale)
+        return None if own is None else codec.exponent_of(scale, own)
+
+    def _bounds_of(self, register: Register) -> Bounds:
+        return Bounds(self._bound(register, register.minimum), self._bound(register, register.maximum))
+
+    def _bound(self, register: Register, bound: float | str | None) -> float | None:
+        """Return a bound in base units; None where the owner has not told the device's own figure."""
+        if bound is None:
+            return None
+        if not isinstance(bound, str):
+            return float(bound * float(register.factor) + float(register.shift))
+        match = _FIGURE.fullmatch(bound)
+        assert match is not None, "the map loader checks this"
+        figure: float | None = getattr(self._config, match[2])
+        return None if figure is None else float(f"{match[1]}1") * figure * float(match[3] or 1)
+
+    def _sums(self, part: FoundPart) -> Iterator[Sample]:
+        values = self._values.get(part.name, {})
+        done: set[str] = set()
+        for derived in part.part.derived:
+            if derived.quantity in done:
+                continue
+            terms = [(name.removeprefix("-"), -1 if name.startswith("-") else 1) for name in derived.sum]
+            numbers = [values.get(name) for name, _ in terms]
+            if all(isinstance(number, float) for number in numbers):
+                done.add(derived.quantity)
+                total = sum(
+                    sign * number
+                    for (_, sign), number in zip(terms, numbers, strict=True)
+                    if isinstance(number, float)
+                )
+                places = " ".join(derived.sum)
+                yield Sample(
+                    CATALOGUE[derived.quantity],
+                    total,
+                    tuple(part.labels[label] for label in CATALOGUE[derived.quantity].labels),
+                    f"the sum of {places}",
+                    self._group_name(part, derived.group),
+                )

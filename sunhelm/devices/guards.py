@@ -1,0 +1,94 @@
+"""Guards: hold back what cannot be true, and say so.
+
+`Bounds` knows what is physically possible, `CounterGuard` that a lifetime counter only grows, `Witness`
+that a device does not change its serial number between two reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from typing import Final
+
+CONSISTENT_READS: Final = 3
+"""So many reads in a row make a value believable that a guard first held back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What a value may be, in its base unit; None is no bound."""
+
+    low: float | None = None
+    high: float | None = None
+
+    def allow(self, value: float) -> bool:
+        """Whether the value lies within, both ends included."""
+        return (self.low is None or value >= self.low) and (self.high is None or value <= self.high)
+
+    def __str__(self) -> str:
+        low = "" if self.low is None else f"{self.low:g}"
+        high = "" if self.high is None else f"{self.high:g}"
+        return f"{low}..{high}"
+
+
+@dataclass(slots=True)
+class _Counter:
+    accepted: float | None = None
+    candidate: float = 0.0
+    seen: int = 0
+
+
+@dataclass(slots=True)
+class CounterGuard:
+    """Hold out a lifetime counter that reads 0 after a start, or less than before.
+
+    Prometheus takes any drop for a reset and adds the next value whole: one 0 read while a device wakes
+    would add its lifetime to today. A value that is seen three times in a row without falling again is
+    believed: the device was replaced or has really been reset.
+    """
+
+    _counters: dict[Hashable, _Counter] = field(default_factory=dict)
+
+    def allow(self, key: Hashable, value: float) -> bool:
+        """Whether the value of this counter may be shown; remembers it."""
+        counter = self._counters.setdefault(key, _Counter())
+        expected = value != 0 if counter.accepted is None else value >= counter.accepted
+        if not expected:
+            counter.seen = counter.seen + 1 if counter.seen and value >= counter.candidate else 1
+            counter.candidate = value
+            if counter.seen < CONSISTENT_READS:
+                return False
+        counter.accepted = value
+        counter.seen = 0
+        return True
+
+    def clear(self) -> None:
+        """Forget everything: the device is another one."""
+        self._counters.clear()
+
+
+@dataclass(slots=True)
+class Witness:
+    """Refuse a block whose identity words differ from those seen before.
+
+    Some dongles mix the answers of two devices or garble a whole page; a serial number that changed for
+    one read is the sign of it. Three reads in a row with the same new identity are a new device.
+    """
+
+    _known: dict[Hashable, tuple[int, ...]] = field(default_factory=dict)
+    _candidate: dict[Hashable, tuple[tuple[int, ...], int]] = field(default_factory=dict)
+
+    def allow(self, key: Hashable, words: tuple[int, ...]) -> bool:
+        """Whether the block that carries these identity words may be believed; remembers them."""
+        known = self._known.setdefault(key, words)
+        if words == known:
+            self._candidate.pop(key, None)
+            return True
+        candidate, seen = self._candidate.get(key, (words, 0))
+        seen = seen + 1 if candidate == words else 1
+        if seen < CONSISTENT_READS:
+            self._candidate[key] = (words, seen)
+            return False
+        self._known[key] = words
+        self._candidate.pop(key, None)
+        return True

@@ -1,0 +1,321 @@
+"""A device of registers: parts, plans, bisecting, sums, bounds, identity."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from sunhelm.devices.clock import Deadline
+from sunhelm.devices.errors import Busy, Reason, Rejected, TimedOut
+from sunhelm.devices.families.register_source import DISCOVERY, RegisterSource
+from sunhelm.devices.families.source import Fetched
+from sunhelm.devices.links.base import Span
+from sunhelm.devices.reading import Guard
+
+ONE_PART = {
+    "title": "Test", "vendor": "Tester", "links": {"modbus_tcp": 502},
+    "parts": [{"name": "inverter", "map": "map.csv"}],
+}  # fmt: skip
+LIVE = """
+    address,type,scale,unit,group,name,quantity,labels,absent,min,max
+    10,i16,1,W,live,pv_1,pv_string_power,string=1,0x8000,,
+    11,i16,1,W,live,pv_2,pv_string_power,string=2,0x8000,,
+    12,u16,0.1,V,live,grid_voltage,grid_phase_voltage,phase=L1,,0,300
+    13,u16,1,W,live,ac,inverter_power,,,,rated_power*1.3
+    20,u32,0.1,kWh,energy,export,grid_export,,,,
+"""
+
+Make = Callable[..., RegisterSource]
+
+
+async def fetch(source: RegisterSource, clock: Any, *groups: str, seconds: float = 10) -> dict[str, Fetched]:
+    deadline = Deadline.after(seconds, clock)
+    async with source.turn(deadline):
+        await source.prepare(deadline)
+        wanted = groups or tuple(group.name for group in source.groups())
+        return dict(await source.fetch(wanted, deadline))
+
+
+def values(*fetched: Fetched) -> dict[str, float]:
+    return {
+        " ".join((sample.quantity.name, *sample.labels)): sample.value
+        for group in fetched
+        for sample in group.samples
+    }
+
+
+async def test_words_become_samples_in_base_units(make_source: Make, link: Any, clock: Any) -> None:
+    source = make_source(ONE_PART, {"map.csv": LIVE})
+    link.set(1, 10, 1500, 0xFFFE, 2301, 1400)
+    link.set(1, 20, 0, 12345)
+    fetched = await fetch(source, clock)
+    assert values(*fetched.values()) == {
+        "pv_string_power 1": 1500.0,
+        "pv_string_power 2": -2.0,
+        "grid_phase_voltage L1": 230.1,
+        "inverter_power": 1400.0,
+        "grid_export": 1234.5 * 3.6e6,
+    }
+    assert [str(span) for span in link.spans] == ["unit 1 holding 10+4", "unit 1 holding 20+2"]
+    sample = fetched["live"].samples[0]
+    assert sample.source == "holding 10 pv_1"
+    assert sample.group == "live"
+
+
+async def test_a_sentinel_is_no_sample(make_source: Make, link: Any, clock: Any) -> None:  # T7
+    source = make_source(ONE_PART, {"map.csv": LIVE})
+    link.set(1, 10, 0x8000, 5, 2301, 1400)
+    link.set(1, 20, 0, 1)
+    fetched = await fetch(source, clock)
+    assert "pv_string_power 1" not in values(fetched["live"])
+    assert [held.guard for held in fetched["live"].held] == [Guard.SENTINEL]
+    assert fetched["live"].outcome.ok
+
+
+async def test_what_cannot_be_is_left_out_not_clamped(make_source: Make, link: Any, clock: Any) -> None:
+    source = make_source(ONE_PART, {"map.csv": LIVE}, rated_power=5000.0)
+    link.set(1, 10, 1, 2, 3500, 6501)
+    link.set(1, 20, 0, 1)
+    fetched = await fetch(source, clock)
+    assert values(fetched["live"]) == {"pv_string_power 1": 1.0, "pv_string_power 2": 2.0}
+    assert {held.guard for held in fetched["live"].held} == {Guard.BOUNDS}
+
+
+async def test_a_bound_by_a_figure_nobody_gave_is_no_bound(make_source: Make, link: Any, clock: Any) -> None:
+    source = make_source(ONE_PART, {"map.csv": LIVE})
+    link.set(1, 10, 1, 2, 2300, 60_000)
+    link.set(1, 20, 0, 1)
+    assert values((await fetch(source, clock))["live"])["inverter_power"] == 60_000
+
+
+async def test_only_the_refused_register_is_dropped_and_remembered_for_a_day(
+    make_source: Make, link: Any, clock: Any
+) -> None:  # T10, T19
+    source = make_source(ONE_PART, {"map.csv": LIVE})
+    link.set(1, 10, 1, 2)
+    link.set(1, 13, 4)
+    link.set(1, 20, 0, 1)
+    fetched = await fetch(source, clock)
+    assert set(values(fetched["live"])) == {"pv_string_power 1", "pv_string_power 2", "inverter_power"}
+    assert fetched["live"].outcome.ok
+    assert [(held.guard, held.source) for held in fetched["live"].held] == [
+        (Guard.UNSUPPORTED, "holding 12 grid_voltage")
+    ]
+    link.spans.clear()
+    await fetch(source, clock)
+    assert [str(span) for span in link.spans] == [
+        "unit 1 holding 10+2",
+        "unit 1 holding 13+1",
+        "unit 1 holding 20+2",
+    ]
+    clock.advance(86_401)
+    link.set(1, 12, 2300)
+    assert "grid_phase_voltage L1" in values((await fetch(source, clock))["live"])
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(bad=st.sets(st.integers(10, 13)))
+async def test_every_register_is_read_or_named(
+    make_source: Make, link: Any, clock: Any, bad: set[int]
+) -> None:
+    link.words.clear()
+    source = make_source(ONE_PART, {"map.csv": LIVE})
+    for address in {10, 11, 12, 13} - bad:
+        link.set(1, address, 7)
+    link.set(1, 20, 0, 1)
+    fetched = await fetch(source, clock)
+    refused = [held.source for held in fetched["live"].held if held.guard is Guard.UNSUPPORTED]
+    assert sorted(int(source.split()[1]) for source in refused) == sorted(bad)
+    assert len(values(fetched["live"])) == 4 - len(bad)
+
+
+async def test_a_time_out_fails_the_groups_of_that_block_only(
+    make_source: Make, link: Any, clock: Any
+) -> None:
+    source = make_source(ONE_PART, {"map.csv": LIVE})
+    link.set(1, 10, 1, 2, 3, 4)
+    link.set(1, 20, 0, 1)
+    link.trouble = {10: [TimedOut("no answer within 3 s")]}
+    fetched = await fetch(source, clock)
+    assert fetched["live"].outcome.reason is Reason.TIMEOUT
+    assert fetched["live"].samples == ()
+    assert fetched["energy"].outcome.ok
+
+
+async def test_a_dead_device_is_not_asked_for_every_block(make_source: Make, link: Any, clock: Any) -> None:
+    lines = "\n".join(f"{address},u16,live,r{address}" for address in range(0, 100, 10))
+    source = make_source(ONE_PART, {"map.csv": f"address,type,group,name\n{lines}"})
+    link.set(1, 0, 1)
+    link.trouble = {address: [TimedOut("silence")] * 2 for address in range(0, 100, 10)}
+    fetched = await fetch(source, clock)
+    assert len(link.spans) == 2
+    assert fetched["live"].outcome.reason is Reason.TIMEOUT
+
+
+async def test_a_busy_answer_is_busy(make_source: Make, link: Any, clock: Any) -> None:
+    source = make_source(ONE_PART, {"map.csv": LIVE})
+    link.set(1, 20, 0, 1)
+    link.trouble = {10: [Busy("slave device busy")]}
+    assert (await fetch(source, clock))["live"].outcome.reason is Reason.BUSY
+
+
+SERVICES = {
+    "title": "Test", "vendor": "Tester", "links": {"modbus_tcp": 502},
+    "identity": {"serial": "system.serial"},
+    "parts": [
+        {
+            "name": "system", "map": "system.csv", "units": [100], "required": True,
+            "probe": {"address": 1},
+            "derived": [
+                {"quantity": "grid_power", "sum": ["l1", "l2"]},
+                {"quantity": "grid_power", "sum": ["l1_16"]},
+            ],
+        },
+        {
+            "name": "battery", "map": "battery.csv", "units": [225, 226, 227], "every": True,
+            "label": "battery", "prefix": "battery", "probe": {"address": 1, "nonzero": True},
+        },
+    ],
+}  # fmt: skip
+SYSTEM = """
+    address,type,unit,group,name,quantity,labels,instead_of
+    1,string2,,identity,serial,-,,
+    5,i16,W,live,l1_16,-,,l1
+    10,i32,W,live,l1,grid_phase_power,phase=L1,
+    12,i32,W,live,l2,grid_phase_power,phase=L2,
+"""
+BATTERY = """
+    address,type,scale,unit,group,name,quantity
+    1,u16,0.01,V,live,voltage,battery_unit_voltage
+    2,u16,1,,settings,mode,
+"""
+
+
+def services(link: Any) -> None:
+    link.set(100, 1, 0x4142, 0x4344)
+    link.set(100, 10, 0, 400, 0xFFFF, 0xFF9C)
+    link.set(225, 1, 5230, 1)
+    link.set(227, 1, 4800, 2)
+
+
+async def test_parts_are_found_by_probing_and_labelled(make_source: Make, link: Any, clock: Any) -> None:
+    source = make_source(SERVICES, {"system.csv": SYSTEM, "battery.csv": BATTERY})
+    services(link)
+    link.set(226, 1, 0, 0)
+    fetched = await fetch(source, clock)
+    assert [part.name for part in source.parts] == ["system", "battery_225", "battery_227"]
+    assert values(fetched["battery_225_live"], fetched["battery_227_live"]) == {
+        "battery_unit_voltage 225": 52.3,
+        "battery_unit_voltage 227": 48.0,
+    }
+    groups = {group.name: group.period_s for group in source.groups()}
+    assert groups["battery_225_settings"] == 300
+    assert groups[DISCOVERY] == 3600
+    metrics = {sample.quantity.metric for sample in fetched["battery_225_settings"].samples}
+    assert metrics == {"solar_testfamily_battery_mode"}
+
+
+async def test_configured_units_are_not_probed(make_source: Make, link: Any, clock: Any) -> None:
+    maps = {"system.csv": SYSTEM, "battery.csv": BATTERY}
+    source = make_source(SERVICES, maps, units={"battery": (230,), "system": (100,)})
+    services(link)
+    link.set(230, 1, 5000, 1)
+    await fetch(source, clock)
+    assert [part.unit for part in source.parts] == [100, 230]
+    assert {span.unit for span in link.spans} == {100, 230}
+    assert DISCOVERY not in [group.name for group in source.groups()]
+
+
+async def test_discovery_goes_on_where_a_deadline_cut_it_short(
+    make_source: Make, link: Any, clock: Any
+) -> None:
+    source = make_source(SERVICES, {"system.csv": SYSTEM, "battery.csv": BATTERY})
+    services(link)
+    link.set(226, 1, 1)
+    answers = link.read
+
+    async def impatient(span: Span, deadline: Deadline) -> tuple[int, ...]:
+        if len(link.spans) == 2:
+            link.spans.append(span)
+            raise TimedOut("the deadline passed")
+        words: tuple[int, ...] = await answers(span, deadline)
+        return words
+
+    link.read = impatient
+    with pytest.raises(TimedOut):
+        await fetch(source, clock)
+    await fetch(source, clock)
+    assert [span.unit for span in link.spans[:5]] == [100, 225, 226, 226, 227]
+    assert [part.unit for part in source.parts] == [100, 225, 226, 227]
+
+
+async def test_a_missing_required_part_is_an_error(make_source: Make, link: Any, clock: Any) -> None:
+    source = make_source(SERVICES, {"system.csv": SYSTEM, "battery.csv": BATTERY})
+    link.set(225, 1, 5230, 1)
+    with pytest.raises(Rejected, match="no system at unit"):
+        await fetch(source, clock)
+
+
+async def test_a_sum_needs_every_part_of_it_and_falls_back(make_source: Make, link: Any, clock: Any) -> None:
+    source = make_source(SERVICES, {"system.csv": SYSTEM, "battery.csv": BATTERY})
+    services(link)
+    fetched = await fetch(source, clock)
+    derived = {sample.quantity.name: sample for sample in source.derive(())}
+    assert derived["grid_power"].value == 300
+    assert derived["grid_power"].source == "the sum of l1 l2"
+    assert derived["device"].labels == ("Tester", "", "ABCD", "")
+    assert "l1_16" not in str(fetched)
+
+    for address in (10, 11):
+        del link.words[100, address]
+    link.set(100, 5, 123)
+    await fetch(source, clock)
+    await fetch(source, clock)
+    derived = {sample.quantity.name: sample for sample in source.derive(())}
+    assert derived["grid_power"].value == 123
+
+
+async def test_a_scale_factor_in_another_register_is_read_with_it(
+    make_source: Make, link: Any, clock: Any
+) -> None:
+    scaled = """
+        address,type,scale,unit,group,name,quantity
+        5,i16,@w_sf,W,live,w,inverter_power
+        9,sunssf,,,identity,w_sf,-
+    """
+    source = make_source(ONE_PART, {"map.csv": scaled})
+    link.set(1, 5, 1234, 0, 0, 0, 0xFFFF)
+    assert values((await fetch(source, clock, "live"))["live"]) == {"inverter_power": 123.4}
+
+
+async def test_a_block_whose_identity_changed_is_refused_whole(
+    make_source: Make, link: Any, clock: Any
+) -> None:  # T30
+    page = """
+        address,type,scale,unit,group,name,quantity
+        1,string2,,,live,serial,-
+        3,u16,0.01,kWh,live,capacity,battery_capacity
+    """
+    spec = ONE_PART | {"parts": [{"name": "inverter", "map": "map.csv", "witness": ["serial"]}]}
+    source = make_source(spec, {"map.csv": page})
+    link.set(1, 1, 0x4142, 0x4344, 952)
+    assert (await fetch(source, clock))["live"].outcome.ok
+    link.set(1, 1, 0x4100, 0x0044, 1316)
+    garbled = (await fetch(source, clock))["live"]
+    assert garbled.outcome.reason is Reason.MALFORMED
+    assert garbled.samples == ()
+    link.set(1, 1, 0x4142, 0x4344, 952)
+    assert (await fetch(source, clock))["live"].outcome.ok
+
+
+async def test_the_profile_chooses_what_is_read(make_source: Make, link: Any, clock: Any) -> None:
+    page = "address,type,profile,name\n1,u16,core,speed\n2,u16,full,gear\n"
+    link.set(1, 1, 1, 2)
+    core = await fetch(make_source(ONE_PART, {"map.csv": page}), clock)
+    full = await fetch(make_source(ONE_PART, {"map.csv": page}, profile="full"), clock)
+    assert len(core["live"].samples) == 1
+    assert len(full["live"].samples) == 2
