@@ -1,0 +1,179 @@
+"""Every query parses, and on a Prometheus that has watched a house for days it gives what it promises."""
+
+from __future__ import annotations
+
+import math
+import subprocess
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import promql_parser
+import pytest
+import yaml
+
+from dashboards.preview.history import Span
+from dashboards.preview.server import Server, lived_in
+from dashboards.queries import device_state, energy_of_day, power, share_not
+from sunhelm.simulator.plant import Plant
+
+SPAN = Span.of_days(2, end=datetime(2026, 9, 24, 15, 30, tzinfo=UTC).timestamp())
+MIDNIGHT = int(datetime(2026, 9, 23, tzinfo=UTC).timestamp())
+NIGHT = MIDNIGHT + 2 * 3600
+CHOSEN = {"site": "home", "device": ".*", "grid_meter": "gx"}
+DAY_S = 86_400
+
+
+def _chosen(query: str) -> str:
+    for name, value in CHOSEN.items():
+        query = query.replace(f"${name}", value)
+    return query
+
+
+@pytest.fixture(scope="module", params=["discovered", "shared"])
+def server(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    promtool: str,
+    prometheus_program: str,
+) -> Iterator[Server]:
+    """A Prometheus after two days of September, with either way of scraping."""
+    with lived_in(tmp_path_factory.mktemp("prometheus"), SPAN, mode=request.param) as running:
+        yield running
+
+
+def _value(server: Server, query: str, time: int) -> float:
+    (series,) = server.ask("query", query=_chosen(query), time=time)["result"]
+    return float(series["value"][1])
+
+
+def test_every_query_parses(targets: list[Any]) -> None:
+    for target in targets:
+        promql_parser.parse(target.expression(**CHOSEN))
+
+
+@pytest.mark.integration
+def test_every_query_brings_numbers(server: Server, targets: list[Any]) -> None:
+    for target in targets:
+        expression = target.expression(**CHOSEN)
+        if target.query["instant"]:
+            found = server.ask("query", query=expression, time=SPAN.end)["result"]
+            values = [series["value"][1] for series in found]
+        else:
+            by_day = target.panel.get("interval") == "1d"
+            begin, step = (MIDNIGHT, DAY_S) if by_day else (SPAN.end - DAY_S, 120)
+            found = server.ask("query_range", query=expression, start=begin, end=SPAN.end, step=step)[
+                "result"
+            ]
+            values = [value for series in found for _, value in series["values"]]
+        assert values, str(target)
+        assert all(math.isfinite(float(value)) for value in values), str(target)
+
+
+@pytest.mark.integration
+def test_every_variable_has_choices(server: Server, board: dict[str, Any]) -> None:
+    choices = {}
+    for variable in board["templating"]["list"]:
+        if variable["type"] == "query":
+            query = _chosen(variable["query"].removeprefix("label_values(").removesuffix(")"))
+            selector, label = query.rsplit(", ", 1)
+            found = server.ask("series", start=SPAN.begin, end=SPAN.end, **{"match[]": selector})
+            choices[variable["name"]] = {series[label] for series in found}
+    assert choices == {"site": {"home"}, "device": {"gx", "roof"}, "grid_meter": {"gx"}}
+
+
+@pytest.mark.integration
+def test_energy_of_a_day_is_what_the_house_has_counted(server: Server) -> None:
+    plant = Plant(seed=1, start=float(SPAN.begin), step_s=60.0)
+    plant.advance(MIDNIGHT - SPAN.begin)
+    before = plant.energy.copy()
+    plant.advance(DAY_S)
+    after = plant.energy
+    kwh = {
+        "pv_production": after.pv - before.pv,
+        "grid_import": after.grid_import - before.grid_import,
+        "grid_export": after.grid_export - before.grid_export,
+        # These three have no counter: their power is integrated, sampled once a minute.
+        "battery_charge": after.battery_charge - before.battery_charge,
+        "battery_discharge": after.battery_discharge - before.battery_discharge,
+        "load_consumption": after.load - before.load,
+    }
+    assert all(joules > 1e6 for joules in kwh.values()), "a day on which all of it happens"
+    for quantity, joules in kwh.items():
+        shown = _value(server, energy_of_day(quantity), MIDNIGHT)  # type: ignore[arg-type]  # a literal, as above
+        assert shown == pytest.approx(joules / 3.6e6, rel=0.01), quantity
+
+
+@pytest.mark.integration
+def test_today_is_the_energy_until_now(server: Server) -> None:
+    today = SPAN.end // DAY_S * DAY_S
+    whole, so_far = (_value(server, energy_of_day("pv_production"), at) for at in (MIDNIGHT, today))
+    assert 0.2 * whole < so_far < 2 * whole
+    counted = _value(server, "sum(device:solar_pv_production_kwh:last1d)", SPAN.end)
+    at_midnight = _value(server, "sum(device:solar_pv_production_kwh:last1d)", today)
+    assert so_far == pytest.approx(counted - at_midnight, rel=0.01)
+
+
+@pytest.mark.integration
+def test_power_balances(server: Server) -> None:
+    losses = f"{power('pv')} + {power('grid')} + {power('battery')} - {power('load')}"
+    for hour in range(24):
+        assert -1 < _value(server, losses, MIDNIGHT + hour * 3600) < 1000
+
+
+@pytest.mark.integration
+def test_shares_are_shares(server: Server) -> None:
+    assert 0 < _value(server, share_not("grid_import", "load_consumption"), MIDNIGHT) < 1
+    assert 0 < _value(server, share_not("grid_export", "pv_production"), MIDNIGHT) < 1
+
+
+@pytest.mark.integration
+def test_a_sleeping_inverter_is_shown_asleep_and_its_energy_stays(server: Server, targets: list[Any]) -> None:
+    (state,) = (t for t in targets if t.query["legendFormat"] == "State")
+    found = server.ask("query", query=state.expression(**CHOSEN), time=NIGHT)["result"]
+    assert {series["metric"]["device"]: series["value"][1] for series in found} == {"gx": "1", "roof": "2"}
+    assert _value(server, 'device:solar_pv_production_kwh:last1d{device="roof"}', NIGHT) > 0
+
+
+@pytest.mark.integration
+def test_nothing_is_said_to_be_up_when_the_samples_have_ended(server: Server, targets: list[Any]) -> None:
+    (state,) = (t for t in targets if t.query["legendFormat"] == "State")
+    assert server.ask("query", query=state.expression(**CHOSEN), time=SPAN.end + 360)["result"] == []
+
+
+@pytest.mark.integration
+def test_the_state_of_a_device_tells_down_from_asleep_and_from_no_page(promtool: str, tmp_path: Path) -> None:
+    def series(metric: str, device: str, value: str, *labels: str) -> dict[str, str]:
+        named = ", ".join((f'site="home", device="{device}", family="sma"', *labels))
+        return {"series": f"{metric}{{{named}}}", "values": f"{value}x5"}
+
+    timeout = ('group="live"', 'reason="timeout"')
+    asleep = ('group="live"', 'reason="asleep"')
+    case = {
+        "interval": "1m",
+        "input_series": [
+            *(series("up", device, "1") for device in ("well", "half", "down", "asleep")),
+            series("up", "lost", "0"),
+            *(series("solar_device_up", device, "1") for device in ("well", "half")),
+            *(series("solar_device_up", device, "0") for device in ("down", "asleep")),
+            # One part of it sleeps: the device is up all the same.
+            series("solar_group_failure", "half", "1", *asleep),
+            series("solar_group_failure", "down", "1", *timeout),
+            series("solar_group_failure", "asleep", "1", *asleep),
+        ],
+        "promql_expr_test": [
+            {
+                "expr": _chosen(device_state()),
+                "eval_time": "2m",
+                "exp_samples": [
+                    {"labels": f'{{device="{device}", family="sma"}}', "value": value}
+                    for device, value in {"well": 1, "half": 1, "down": 0, "asleep": 2, "lost": 3}.items()
+                ],
+            }
+        ],
+    }
+    file = tmp_path / "state.yml"
+    file.write_text(yaml.safe_dump({"tests": [case]}))
+    done = subprocess.run([promtool, "test", "rules", file], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
