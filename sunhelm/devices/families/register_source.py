@@ -196,9 +196,11 @@ class RegisterSource:
         self, part: FoundPart, wanted: Sequence[Register], words: Words, started: float
     ) -> Iterator[tuple[str, Fetched]]:
         decoded = self._decode(part, [r for r in wanted if r.group not in words.errors], words)
-        self._values[part.name] = self._values.get(part.name, {}) | decoded.values
+        values = self._values.setdefault(part.name, {})
+        for register in wanted:
+            values.pop(register.name, None)
+        values.update(decoded.values)
         for register in words.refused:
-            self._values[part.name].pop(register.name, None)
             name = self._group_name(part, register.group)
             decoded.held.setdefault(name, []).append(
                 Held(Guard.UNSUPPORTED, name, register.place, f"the device refuses it at unit {part.unit}")
@@ -214,10 +216,6 @@ class RegisterSource:
                 waited_s=self._clock.monotonic() - started,
             )
             samples = () if error else tuple(decoded.samples.get(name, ()))
-            if error:
-                for register in wanted:
-                    if register.group == group:
-                        self._values[part.name].pop(register.name, None)
             yield name, Fetched(outcome, samples, tuple(decoded.held.get(name, ())))
 
     def _decode(self, part: FoundPart, registers: Sequence[Register], words: Words) -> _Decoded:

@@ -279,6 +279,20 @@ async def test_a_sum_needs_every_part_of_it_and_falls_back(make_source: Make, li
     assert derived["grid_power"].value == 123
 
 
+async def test_nothing_is_derived_from_a_value_that_is_gone(make_source: Make, link: Any, clock: Any) -> None:
+    spec = {**ONE_PART, "parts": [{"name": "inverter", "map": "map.csv", "derived": [
+        {"quantity": "pv_power", "sum": ["pv_1", "pv_2"]},
+    ]}]}  # fmt: skip
+    source = make_source(spec, {"map.csv": LIVE})
+    link.set(1, 20, 0, 0)
+    link.set(1, 10, 1500, 500, 2301, 1400)
+    await fetch(source, clock)
+    assert {sample.quantity.name for sample in source.derive(())} == {"pv_power", "device"}
+    link.set(1, 10, 0x8000)
+    await fetch(source, clock)
+    assert {sample.quantity.name for sample in source.derive(())} == {"device"}
+
+
 async def test_a_scale_factor_in_another_register_is_read_with_it(
     make_source: Make, link: Any, clock: Any
 ) -> None:
