@@ -220,12 +220,17 @@ class RegisterSource:
 
     def _decode(self, part: FoundPart, registers: Sequence[Register], words: Words) -> _Decoded:
         decoded = _Decoded()
+        left_out = _without_companion(part, words)
         for register in registers:
             own = words.of(register)
             exponent = self._exponent(part, register, words)
             if own is None or exponent is None:
                 continue
             group = self._group_name(part, register.group)
+            if register.name in left_out:
+                detail = f"not there while {left_out[register.name]} is 0"
+                decoded.held.setdefault(group, []).append(Held(Guard.SENTINEL, group, register.place, detail))
+                continue
             if register.quantity is None:
                 value = codec.plain_value(register, own, exponent=exponent)
                 if value is not None:
@@ -297,3 +302,13 @@ class RegisterSource:
                     f"the sum of {places}",
                     self._group_name(part, derived.group),
                 )
+
+
+def _without_companion(part: FoundPart, words: Words) -> Mapping[str, str]:
+    """Return the registers to leave out, each with the companion that reads 0."""
+    return {
+        name: companion
+        for companion, names in part.part.companions.items()
+        if (own := words.of(part.map[companion])) is not None and not any(own)
+        for name in names
+    }

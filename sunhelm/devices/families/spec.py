@@ -92,6 +92,8 @@ class Part(_Model):
     `prefix` comes after the family in the names of the vendor's own metrics.
     `derived` are tried in order: of two for the same quantity, the first that can be summed counts.
     `witness` names registers that never change (a serial number): a block in which they did is refused.
+    `companions` are for devices that answer 0 for what they do not have: a register that cannot be 0 (the
+    voltage of a phase), and those that are left out while it reads 0 (current and power of the phase).
     """
 
     name: str
@@ -104,6 +106,7 @@ class Part(_Model):
     prefix: str = ""
     derived: tuple[Derived, ...] = ()
     witness: tuple[str, ...] = ()
+    companions: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
 
 
 class Scrape(_Model):

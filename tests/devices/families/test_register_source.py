@@ -293,6 +293,21 @@ async def test_nothing_is_derived_from_a_value_that_is_gone(make_source: Make, l
     assert {sample.quantity.name for sample in source.derive(())} == {"device"}
 
 
+async def test_a_register_is_left_out_while_its_companion_is_zero(
+    make_source: Make, link: Any, clock: Any
+) -> None:
+    companions = {"grid_voltage": ["pv_2", "ac"]}
+    spec = {**ONE_PART, "parts": [{"name": "inverter", "map": "map.csv", "companions": companions}]}
+    source = make_source(spec, {"map.csv": LIVE})
+    link.set(1, 20, 0, 0)
+    link.set(1, 10, 0, 0, 0, 0)
+    fetched = (await fetch(source, clock))["live"]
+    assert values(fetched) == {"pv_string_power 1": 0.0, "grid_phase_voltage L1": 0.0}
+    assert [held.detail for held in fetched.held] == ["not there while grid_voltage is 0"] * 2
+    link.set(1, 12, 2301)
+    assert len(values((await fetch(source, clock))["live"])) == 4
+
+
 async def test_a_scale_factor_in_another_register_is_read_with_it(
     make_source: Make, link: Any, clock: Any
 ) -> None:
