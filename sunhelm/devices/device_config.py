@@ -10,7 +10,7 @@ from sunhelm.configuration.complaints import not_among
 from sunhelm.configuration.document import Document
 from sunhelm.configuration.mistakes import Mistake, did_you_mean, found, listed
 from sunhelm.devices.families.spec import FamilySpec, LinkKind
-from sunhelm.devices.sections import ANY_PART, Account, Control, DeviceSection, Profile
+from sunhelm.devices.sections import ANY_PART, Account, Control, DeviceSection, ExportRange, Profile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +36,7 @@ class DeviceConfig:
     refresh: float | None = None
     profile: Profile = "core"
     control: Control = field(default_factory=Control)
+    export_limit: ExportRange | None = None
     map: Path | None = None
 
 
@@ -69,6 +70,7 @@ class DeviceCheck:
             refresh=section.refresh,
             profile=section.profile,
             control=section.control,
+            export_limit=section.export_limit,
             map=self._map,
         )
 

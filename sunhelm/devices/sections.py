@@ -164,6 +164,13 @@ class Control(Section):
     allow_unlimited: Seconds | None = None
 
 
+class ExportRange(Section):
+    """What the owner ever wants the export limit to be: `minimum` switches export off, `maximum` on."""
+
+    minimum: Annotated[Watts, Field(ge=0)] = 0.0
+    maximum: Annotated[Watts, Field(ge=0)] | None = None
+
+
 class DeviceSection(Section):
     """One device as the site file gives it; None is what it leaves to the family."""
 
@@ -181,4 +188,5 @@ class DeviceSection(Section):
     refresh: Seconds | None = None
     profile: Profile = "core"
     control: Control = Control()
+    export_limit: ExportRange | None = None
     map: Line | None = None

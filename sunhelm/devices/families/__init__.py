@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib
 from functools import cache
 from importlib.resources import files
-from typing import cast
 
 import yaml
 
@@ -31,10 +30,10 @@ def load_family(name: str) -> Family:
     spec = FamilySpec.model_validate(
         yaml.safe_load(folder.joinpath("family.yaml").read_text(encoding="utf-8")), strict=False
     )
-    kind: type[RegisterFamily] = RegisterFamily
-    if folder.joinpath("family.py").is_file():
-        kind = cast("type[RegisterFamily]", importlib.import_module(f"{__name__}.{name}.family").Family)
-    return kind(name, spec, folder)
+    if not folder.joinpath("family.py").is_file():
+        return RegisterFamily(name, spec, folder)
+    family: Family = importlib.import_module(f"{__name__}.{name}.family").Family(name, spec, folder)
+    return family
 
 
 __all__ = ["FAMILIES", "Family", "RegisterFamily", "Surroundings", "load_family"]

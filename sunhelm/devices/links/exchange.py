@@ -151,6 +151,21 @@ class Exchanges(Generic[ConnectionT]):
                         raise
                 self.statistics.retries += 1
 
+    async def spaced(self, name: str, apart_s: float, deadline: Deadline) -> None:
+        """Return when that request, by its name, may be sent again, and note that it is.
+
+        Raises Busy when that is not within the deadline.
+        """
+        endpoint = self._held
+        if endpoint is None:
+            raise RuntimeError(f"{self.where}: an exchange happens in a turn: async with link.turn(deadline)")
+        wait = apart_s - endpoint.since_asked_s(name)
+        if wait > deadline.remaining():
+            raise Busy(f"{self.where}: request {name} may be sent every {apart_s:g} s, again in {wait:.2g} s")
+        if wait > _TICK_S:
+            await self._clock.sleep(wait)
+        endpoint.asked(name)
+
     async def close(self) -> None:
         """Close the connection; harmless when there is none."""
         connection, self._connection = self._connection, None

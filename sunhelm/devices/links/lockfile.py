@@ -1,7 +1,7 @@
 """The lock file of one endpoint: whose turn it is, who waits, and when the device was last spoken to.
 
-Byte 0 is locked by the owner of the turn and byte 1 by every control process that waits for it. These are
-locks of the open file, not of the process: the kernel drops them when the file is closed or its process
+Byte 0 is locked by the owner of the turn, byte 1 by every control process from when it begins to wait until
+its turn ends. These are locks of the open file, not of the process: the kernel drops them when the file is closed or its process
 dies, and two opened in one process exclude each other too. The text in the file tells people who the
 owner is, and the next owner when the last exchange was.
 """
@@ -13,12 +13,13 @@ import json
 import math
 import os
 import struct
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Self
 
 _TURN, _WAITING = 0, 1
-_RECORD_BYTES = 128  # always written whole, so that no shorter record leaves a longer one's tail
+_RECORD_BYTES = 256  # always written whole, so that no shorter record leaves a longer one's tail
 _FLOCK = "@hhqqi4x"  # struct flock of Linux: type, whence, start, length, pid
 
 
@@ -31,28 +32,34 @@ class Record:
     """What the file says of the last owner.
 
     `exchanged_at` is when it last spoke to the device, in seconds of the clock since boot; None when it
-    has not. The owner means something only as long as the turn is taken.
+    has not. `asked_at` has the same for requests that the device does not want too often, by a name of
+    at most a few letters. The owner means something only as long as the turn is taken.
     """
 
     pid: int
     role: str
     exchanged_at: float | None = None
+    asked_at: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, text: bytes) -> Self | None:
         """Return the record, or None when the text is none: torn, empty, or someone else's."""
         try:
             match json.loads(text):
-                case {"pid": int(pid), "role": str(role), "exchanged_at": None}:
-                    return cls(pid, role)
-                case {"pid": int(pid), "role": str(role), "exchanged_at": int() | float() as at} if (
-                    math.isfinite(at)
-                ):
-                    return cls(pid, role, float(at))
+                case {"pid": int(pid), "role": str(role), "exchanged_at": at, "asked_at": dict(asked)}:
+                    moment = None if at is None else _moment(at)
+                    return cls(pid, role, moment, {str(name): _moment(at) for name, at in asked.items()})
                 case _:
                     return None
         except (ValueError, OverflowError, RecursionError):
             return None
+
+
+def _moment(value: object) -> float:
+    """Return a time that the file told. Raises ValueError for what is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"{value!r} is no time")
+    return float(value)
 
 
 class LockFile:
@@ -74,12 +81,8 @@ class LockFile:
         return True
 
     def announce(self) -> None:
-        """Say that a control process waits; several may."""
+        """Say that a control process waits, until the file is closed; several may."""
         fcntl.fcntl(self._fd, fcntl.F_OFD_SETLK, _flock(fcntl.F_RDLCK, _WAITING))
-
-    def withdraw(self) -> None:
-        """Take `announce` back."""
-        fcntl.fcntl(self._fd, fcntl.F_OFD_SETLK, _flock(fcntl.F_UNLCK, _WAITING))
 
     def is_awaited(self) -> bool:
         """Whether a control process waits that opened the file by itself."""
@@ -99,7 +102,7 @@ class LockFile:
 
     def write(self, record: Record) -> None:
         """Replace what the file says; for the owner of the turn only."""
-        content = {"pid": record.pid, "role": record.role, "exchanged_at": record.exchanged_at}
+        content = asdict(record)
         text = json.dumps(content).ljust(_RECORD_BYTES - 1) + "\n"
         os.pwrite(self._fd, text.encode(), 0)
 

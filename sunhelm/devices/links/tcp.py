@@ -16,6 +16,15 @@ Raises WireError as soon as they cannot become an answer any more.
 """
 
 
+class HungUp(EOFError):
+    """The device closed the connection after `received` bytes of an answer that has more."""
+
+    def __init__(self, received: int) -> None:
+        part = "in the middle of an answer" if received else "instead of an answer"
+        super().__init__(f"the device closed the connection {part}")
+        self.received = received
+
+
 class TcpConnection(asyncio.Protocol):
     """A connection that closes itself when bytes come that belong to no answer.
 
@@ -80,7 +89,6 @@ class TcpConnection(asyncio.Protocol):
             answer = self._take(self._buffer)
         except Exception as error:  # noqa: BLE001 - whoever asked is told, else the event loop would swallow it
             self._answer.set_exception(error)
-            self._transport.abort()
             return
         if answer is not None:
             self._answer.set_result(answer)
@@ -90,8 +98,7 @@ class TcpConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._closed.set()
         if self._answer is not None and not self._answer.done():
-            part = "in the middle of an answer" if self._buffer else "instead of an answer"
-            self._answer.set_exception(exc or EOFError(f"the device closed the connection {part}"))
+            self._answer.set_exception(exc or HungUp(len(self._buffer)))
 
     def _out_of_step(self) -> None:
         self._statistics.stale_answers += 1

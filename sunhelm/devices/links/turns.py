@@ -116,6 +116,7 @@ class Endpoint:
         self._file: LockFile | None = None
         self._owned = False
         self._exchanged_at: float | None = None
+        self._asked_at: dict[str, float] = {}
 
     async def take(self, deadline: Deadline) -> None:
         """Wait for the turn and take it. Raises Busy when that takes past the deadline."""
@@ -193,10 +194,9 @@ class Endpoint:
             self._file = None
             return False
         if taken:
-            if writer:
-                file.withdraw()
             last = file.read()
             self._exchanged_at = last.exchanged_at if last else None
+            self._asked_at = dict(last.asked_at) if last else {}
             self._record()
         return taken
 
@@ -206,7 +206,7 @@ class Endpoint:
 
     def _record(self) -> None:
         if self._file is not None:
-            self._file.write(Record(os.getpid(), self._turns.role, self._exchanged_at))
+            self._file.write(Record(os.getpid(), self._turns.role, self._exchanged_at, self._asked_at))
 
     @asynccontextmanager
     async def request(self, deadline: Deadline) -> AsyncIterator[None]:
@@ -233,10 +233,22 @@ class Endpoint:
 
     def since_exchange_s(self) -> float:
         """Return the seconds since any process spoke to the device; infinite when none is known to have."""
+        return self._since(self._exchanged_at)
+
+    def asked(self, name: str) -> None:
+        """Note that a request is being sent which the device does not want too often."""
+        self._asked_at[name] = self._now()
+        self._record()
+
+    def since_asked_s(self, name: str) -> float:
+        """Return the seconds since any process sent that request; infinite when none is known to have."""
+        return self._since(self._asked_at.get(name))
+
+    def _since(self, moment: float | None) -> float:
         now = self._now()
-        if self._exchanged_at is None or self._exchanged_at > now:  # later than now: of an earlier boot
+        if moment is None or moment > now:  # later than now: of an earlier boot
             return float("inf")
-        return now - self._exchanged_at
+        return now - moment
 
     def _now(self) -> float:
         return self._clock.monotonic() if self._turns.directory is None else self._turns.boot_clock()

@@ -117,9 +117,10 @@ async def ask(
 
 async def test_the_pause_is_kept_between_requests_and_the_settle_time_after_connecting(wire: Wire) -> None:
     link = exchanges(wire, pause="500ms", settle="2s")
+    wire.clock.virtual.advance(10)
     await ask(link, wire, times=3)
     await ask(link, wire)
-    assert wire.events == [("connect", 0), ("ask", 2), ("ask", 2.5), ("ask", 3), ("ask", 3.5)]
+    assert wire.events == [("connect", 10), ("ask", 12), ("ask", 12.5), ("ask", 13), ("ask", 13.5)]
 
 
 async def test_time_that_passes_anyway_counts_for_the_pause(wire: Wire) -> None:
@@ -300,8 +301,9 @@ async def test_an_answer_ends_the_backing_off(wire: Wire) -> None:
             await ask(link, wire)
     await ask(link, wire)
     await link.close()
+    wire.connecting = [ConnectionRefusedError(111, "x")]
     before = wire.clock.monotonic()
-    await ask(link, wire)
+    assert await ask(link, wire) == ["fine"]
     assert wire.clock.monotonic() == before
 
 

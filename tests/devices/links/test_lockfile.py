@@ -36,13 +36,12 @@ def test_several_may_wait_and_no_one_sees_only_himself(path: Path) -> None:
     one.announce()
     other.announce()
     assert reader.is_awaited()
-    one.withdraw()
+    one.close()
     assert reader.is_awaited()
     assert not other.is_awaited()
     other.close()
     assert not reader.is_awaited()
     reader.close()
-    one.close()
 
 
 def test_the_group_may_write_whatever_the_umask(path: Path) -> None:

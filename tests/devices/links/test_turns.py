@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -167,17 +169,45 @@ async def test_a_cleaned_directory_is_made_again(tmp_path: Path, clock: Any) -> 
     endpoint.release()
 
 
-async def test_a_removed_file_does_not_let_two_in(tmp_path: Path, clock: Any) -> None:
-    waiting = LockFile(lock_path(tmp_path))
-    assert waiting.take()
-    lock_path(tmp_path).unlink()
-    first = Turns(tmp_path).endpoint(NAME, clock)
-    await first.take(Deadline.after(1, clock))
-    second = Turns(tmp_path).endpoint(NAME, clock)
+@dataclass
+class Interrupted:
+    """A virtual clock; what happens during the first sleep is given."""
+
+    virtual: Any
+    meanwhile: Callable[[], None] | None
+
+    def monotonic(self) -> float:
+        return float(self.virtual.monotonic())
+
+    def time(self) -> float:
+        return float(self.virtual.time())
+
+    async def sleep(self, seconds: float) -> None:
+        await self.virtual.sleep(seconds)
+        if self.meanwhile:
+            self.meanwhile()
+            self.meanwhile = None
+
+
+async def test_a_file_that_is_removed_while_we_wait_does_not_let_two_in(tmp_path: Path, clock: Any) -> None:
+    path = lock_path(tmp_path)
+    first = LockFile(path)
+    assert first.take()
+    others: list[LockFile] = []
+
+    def replace() -> None:
+        path.unlink()
+        others.append(LockFile(path))
+        assert others[0].take()
+        first.close()
+
+    interrupted = Interrupted(clock, replace)
+    endpoint = Turns(tmp_path).endpoint(NAME, interrupted)
     with pytest.raises(Busy):
-        await second.take(Deadline.after(1, clock))
-    first.release()
-    waiting.close()
+        await endpoint.take(Deadline.after(1, interrupted))
+    others[0].close()
+    await endpoint.take(Deadline.after(1, interrupted))
+    endpoint.release()
 
 
 async def test_a_file_that_cannot_be_opened_is_busy_and_says_why(tmp_path: Path, clock: Any) -> None:

@@ -1,0 +1,1 @@
+"""GoodWe SEC1000 and SEC1000S."""
