@@ -61,7 +61,7 @@ def metrics_page() -> str:
 def family_page(family: RegisterFamily) -> str:
     """Return the page of one family whose devices are registers."""
     spec = family.spec
-    maps = {part: family.map_of(part) for part in spec.parts}
+    maps = [(part, family.map_of(part)) for part in spec.parts]
     before = DOCS / "how-to" / f"{family.name}.md"
     return _page(
         spec.title,
@@ -82,12 +82,12 @@ def family_page(family: RegisterFamily) -> str:
                     str(_count(registers, "core")),
                     str(_count(registers, "core") + _count(registers, "full")),
                 )
-                for part, registers in maps.items()
+                for part, registers in maps
             ),
         ),
         *_derived(spec),
         "## What is read",
-        *(section for part, registers in maps.items() for section in _read_section(part, registers)),
+        *(section for part, registers in maps for section in _read_section(part, registers)),
         "## What can be set",
         "The exporter never writes. These are the registers that the device lets a client set, what "
         "becomes of the value, and its limits in the device's own unit.",
@@ -103,7 +103,7 @@ def family_page(family: RegisterFamily) -> str:
                     each.unit,
                     each.note,
                 )
-                for part, registers in maps.items()
+                for part, registers in maps
                 for each in registers.registers
                 if each.access != "r"
             ),

@@ -17,7 +17,14 @@ BREACHES = {
         ("sunhelm/devices/breach.py", "import sunhelm.simulator"),
         ("sunhelm/cli/breach.py", "import exporter"),
         ("exporter/breach.py", "import sunhelm.cli"),
+        ("sunhelm/configuration/breach.py", "import sunhelm.devices.errors"),
     ],
+    "A device knows its family, a family its registers, and these the links": [
+        ("sunhelm/devices/families/breach.py", "import sunhelm.devices.reader"),
+        ("sunhelm/devices/links/breach.py", "import sunhelm.devices.registers.register"),
+        ("sunhelm/devices/registers/breach.py", "import sunhelm.devices.families.spec"),
+    ],
+    "Registers do no I/O": [("sunhelm/devices/registers/breach.py", "import asyncio")],
     "The exporter knows no simulator": [("exporter/breach.py", "import sunhelm.simulator")],
     "The exporter cannot reach what writes to a device": [
         ("sunhelm/devices/breach.py", "import sunhelm.devices.links.control"),
