@@ -110,13 +110,13 @@ class Port:
         self._single = single
         self._clock = clock
         self._address = ("127.0.0.1", 0)
-        self._server: asyncio.Server | None = None
-        self._opening: asyncio.Task[None] | None = None
-        self._connections: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
-        self._served: set[asyncio.Task[None]] = set()
+        self._listening: socket.socket | None = None
+        self._conversations: set[asyncio.Task[None]] = set()
+        self._served: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
+        self._turned_away: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         self._free = asyncio.Event()
         self._free.set()
-        self._closed = True
+        self._open = False
         faults.subscribe(self._obey)
 
     @property
@@ -131,69 +131,83 @@ class Port:
 
     async def open(self, host: str, port: int) -> None:
         """Listen; port 0 takes any free one. Raises OSError when that cannot be."""
-        listening = _listen_on(host, port)
-        self._address = (host, listening.getsockname()[1])
-        self._closed = False
-        await self._listen(listening)
+        self._address = (host, port)
+        self._listen()
+        self._open = True
         self._obey()
 
     async def close(self) -> None:
         """Stop listening and end every connection."""
-        self._closed = True
-        if self._opening is not None:
-            await self._opening
+        self._open = False
         self._stop_listening()
-        connections = list(self._connections)
-        for connection in connections:
-            connection.cancel()
-        await asyncio.gather(*connections, return_exceptions=True)
+        await asyncio.sleep(0)  # a task cancelled before its first step would leave its socket open
+        for conversation in self._conversations:
+            conversation.cancel()
+        await asyncio.gather(*self._conversations, return_exceptions=True)
 
-    async def _listen(self, listening: socket.socket) -> None:
-        self._server = await asyncio.start_server(self._accept, sock=listening)
+    # Listening is done by hand, not by asyncio's server: the port must open and close at a fault's word,
+    # also between a client's connect and its accept.
+
+    def _listen(self) -> None:
+        host, port = self._address
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listening = socket.create_server((host, port), family=family, backlog=100)
+        listening.setblocking(False)
+        self._address = (host, listening.getsockname()[1])
+        self._listening = listening
+        asyncio.get_running_loop().add_reader(listening, self._accept, listening)
 
     def _stop_listening(self) -> None:
-        if self._server is not None:
-            self._server.close()
-            self._server = None
+        if self._listening is not None:
+            asyncio.get_running_loop().remove_reader(self._listening)
+            self._listening.close()
+            self._listening = None
 
     def _obey(self) -> None:
         """Make the port what the faults want it to be, at once."""
-        if self._closed:
+        if not self._open:
             return
         if self._faults.gone:
             self._stop_listening()
-            for writer in self._connections.values():
+            for writer in (*self._served.values(), *self._turned_away.values()):
                 writer.transport.abort()
-        elif self._server is None and self._opening is None:
-            # From here the kernel takes connections; they are served as soon as the task has run.
-            listening = _listen_on(*self._address)
-            self._opening = asyncio.create_task(self._listen(listening), name=f"open port {self.number}")
-            self._opening.add_done_callback(self._opened)
+        elif self._listening is None:
+            self._listen()
 
-    def _opened(self, _: asyncio.Task[None]) -> None:
-        self._opening = None
-        self._obey()
+    def _accept(self, listening: socket.socket) -> None:
+        try:
+            accepted, _ = listening.accept()
+        except (BlockingIOError, ConnectionError):
+            return
+        accepted.setblocking(False)
+        conversation = asyncio.create_task(self._converse(accepted), name=f"client of port {self.number}")
+        self._conversations.add(conversation)
+        conversation.add_done_callback(self._conversations.discard)
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _converse(self, accepted: socket.socket) -> None:
         task = asyncio.current_task()
         assert task is not None
-        self._connections[task] = writer
+        reader, writer = await asyncio.open_connection(sock=accepted)
         try:
-            if not await self._has_place():
+            if self._faults.gone:
+                writer.transport.abort()
+            elif await self._has_place():
+                self._served[task] = writer
+                self._free.clear()
+                self._log.connections += 1
+                await self._serve(Connection(reader, writer, self._faults, self._clock))
+            else:
+                self._turned_away[task] = writer
+                self._log.turned_away += 1
                 await self._turn_away(reader)
-                return
-            self._served.add(task)
-            self._free.clear()
-            self._log.connections += 1
-            await self._serve(Connection(reader, writer, self._faults, self._clock))
         except (ConnectionError, asyncio.IncompleteReadError):
             pass
         except asyncio.CancelledError:
             writer.transport.abort()
             raise
         finally:
-            del self._connections[task]
-            self._served.discard(task)
+            self._served.pop(task, None)
+            self._turned_away.pop(task, None)
             if not self._served:
                 self._free.set()
             writer.close()
@@ -209,12 +223,7 @@ class Port:
         return not self._served
 
     async def _turn_away(self, reader: asyncio.StreamReader) -> None:
-        self._log.turned_away += 1
         fault = self._faults.on(OneClient)
         if fault is not None and fault.how == "silent":
             while await reader.read(1024):
                 pass
-
-
-def _listen_on(host: str, port: int) -> socket.socket:
-    return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
