@@ -29,8 +29,11 @@ def models_at(annotation: object, path: KeyPath) -> list[type[BaseModel]]:
 
 
 def keys_of(model: type[BaseModel]) -> list[str]:
-    """Return the keys that the model knows, as the file spells them."""
-    return [field.alias or name for name, field in model.model_fields.items()]
+    """Return the keys that the model allows, as the file spells them.
+
+    A key with `exclude` is known only to be refused with its reason.
+    """
+    return [field.alias or name for name, field in model.model_fields.items() if not field.exclude]
 
 
 def _members(annotation: object) -> Iterator[object]:

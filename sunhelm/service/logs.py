@@ -1,0 +1,105 @@
+"""Log lines: an event name to search for, then facts, one line each, on standard error."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import sys
+from datetime import UTC, datetime
+from typing import Final, Literal, TextIO
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+Level = Literal["debug", "info", "warn", "error"]
+Format = Literal["logfmt", "json"]
+
+LEVELS: Final[dict[Level, int]] = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warn": logging.WARNING,
+    "error": logging.ERROR,
+}
+
+_QUIET: Final = {"pymodbus": logging.CRITICAL, "aiohttp.access": logging.CRITICAL, "asyncio": logging.ERROR}
+"""Libraries whose complaints we make ourselves, with the device's name; they speak at level debug only."""
+
+_PLAIN: Final = re.compile(r"[^\s\"=\\]+")
+_NOT_A_KEY: Final = re.compile(r"[^A-Za-z0-9_.]")
+
+
+def configure_logs(level: Level = "info", form: Format = "logfmt", stream: TextIO | None = None) -> None:
+    """Send the log lines of this process, ours and the libraries', to `stream` (standard error)."""
+    before: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        _add_time,
+        structlog.processors.format_exc_info,
+    ]
+    handler = logging.StreamHandler(sys.stderr if stream is None else stream)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[
+                structlog.stdlib.add_logger_name,
+                structlog.stdlib.PositionalArgumentsFormatter(),
+                *before,
+            ],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                _in_order,
+                _as_json if form == "json" else _as_logfmt,
+            ],
+        )
+    )
+    root = logging.getLogger()
+    for former in root.handlers[:]:
+        root.removeHandler(former)
+    root.addHandler(handler)
+    root.setLevel(LEVELS[level])
+    for name, quiet in _QUIET.items():
+        logging.getLogger(name).setLevel(logging.NOTSET if level == "debug" else quiet)
+    logging.captureWarnings(capture=True)
+    structlog.configure(
+        processors=[*before, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=False,
+    )
+
+
+def _add_time(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    del logger, method
+    now = datetime.now(tz=UTC).isoformat(timespec="milliseconds")
+    event["time"] = now.removesuffix("+00:00") + "Z"
+    return event
+
+
+def _in_order(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    del logger, method
+    first = {key: event.pop(key) for key in ("time", "level", "event") if key in event}
+    return {**first, **event}
+
+
+def _as_json(logger: WrappedLogger, method: str, event: EventDict) -> str:
+    del logger, method
+    return json.dumps(event, default=str)
+
+
+def _as_logfmt(logger: WrappedLogger, method: str, event: EventDict) -> str:
+    del logger, method
+    return " ".join(f"{_NOT_A_KEY.sub('_', key)}={_logfmt_value(value)}" for key, value in event.items())
+
+
+def _logfmt_value(value: object) -> str:
+    """Return the value so that it stays on its line and cannot pass for another fact."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    text = str(value)
+    if _PLAIN.fullmatch(text) and text.isprintable():
+        return text
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    shown = (c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in escaped)
+    return f'"{"".join(shown)}"'
