@@ -221,10 +221,10 @@ async def test_a_service_without_a_usual_place_is_read_where_it_is_configured(
 
 
 async def test_every_service_in_full_reads_and_names_no_series_twice(
-    victron: RegisterFamily, put: Put, gx: Any, clock: Any
+    victron: RegisterFamily, maps: Mapping[str, RegisterMap], put: Put, gx: Any, clock: Any
 ) -> None:
     units = {part.name: part.units[:1] or (60,) for part in victron.spec.parts}
     for name, (unit,) in units.items():
-        put(name, unit, SYSTEM if name == "system" else {})
+        put(name, unit, {register.name: 1 for register in maps[name].registers if not register.type.is_text})
     found = values(await read(gx("full", **units), clock))
     assert len(found) > 1500
