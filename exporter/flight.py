@@ -22,8 +22,8 @@ from sunhelm.devices.reading import Outcome, Reading
 _OVERRUN_S: Final = 5.0
 """How far past its own deadline a read may go before it is taken for stuck and cancelled."""
 
-_EVERYTHING: Final = "all"
-"""The group that stands for all of a device whose groups are not known yet."""
+EVERYTHING: Final = "all"
+"""The group that stands for all of a device whose groups are not known; the reader's word for it."""
 
 _log = structlog.get_logger(__name__)
 
@@ -171,7 +171,7 @@ class Flight:
             _log.exception("read_crashed", device=self._device.name)
             raise
         landed = self._last = _Landed(reading, groups, began)
-        if groups is None and _EVERYTHING not in reading.groups:
+        if groups is None and EVERYTHING not in reading.groups:
             self._known = tuple(reading.groups)
         for listener in self._listeners:
             # From the loop, so that a listener's failure is logged there and costs nobody the reading.
@@ -187,7 +187,7 @@ class Flight:
         outcome = Outcome(
             Reason.TIMEOUT, "the read takes longer than this scrape may wait; it goes on and serves the next"
         )
-        names = (self._known or (_EVERYTHING,)) if groups is None else sorted(groups)
+        names = (self._known or (EVERYTHING,)) if groups is None else sorted(groups)
         return Reading(self._device.name, self._clock.time(), (), dict.fromkeys(names, outcome))
 
 

@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import count
+from typing import Any
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
 
+from exporter.app import Exporter, add_exporter
+from exporter.flight import Flight
+from exporter.instruments import Instruments
+from exporter.targets import Target, Targets, target_labels
 from sunhelm.devices.clock import Deadline
 from sunhelm.devices.errors import Reason
 from sunhelm.devices.quantities import CATALOGUE, Quantity
 from sunhelm.devices.reading import Guard, Held, Outcome, Reading, Sample
+from sunhelm.service.health import Health
+from sunhelm.service.metrics import ProcessMetrics
+from sunhelm.service.web import create_application
 
 
 @dataclass(slots=True)
@@ -75,6 +86,7 @@ class FakeDevice:
     fails: Reason | None = None
     crash: Exception | None = None
     groups: tuple[str, ...] = ("live", "settings")
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
     _gate: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
@@ -89,6 +101,7 @@ class FakeDevice:
     async def read(self, deadline: Deadline, groups: Collection[str] | None = None) -> Reading:
         self.reads.append(None if groups is None else frozenset(groups))
         self.deadlines.append(deadline)
+        self.begun.set()
         taken_at = self.clock.time()
         try:
             await self._gate.wait()
@@ -152,3 +165,43 @@ def device(make_device: Callable[..., FakeDevice], clock: ManualClock) -> FakeDe
 @pytest.fixture(name="settle")
 def settle_fixture() -> Callable[[], Awaitable[None]]:
     return settle
+
+
+@pytest.fixture
+def make_target(clock: ManualClock) -> Callable[..., Target]:
+    def make(device: FakeDevice, *, refresh_s: float = 1.0, listeners: Sequence[Any] = ()) -> Target:
+        flight = Flight(device, refresh_s=refresh_s, deadline_s=30.0, listeners=listeners, clock=device.clock)
+        labels = target_labels(device.name, "home", "victron")
+        return Target(device.name, labels, flight, interval_s=15.0, timeout_s=10.0)
+
+    return make
+
+
+@pytest.fixture
+def exporter(device: FakeDevice, clock: ManualClock, make_target: Callable[..., Target]) -> Exporter:
+    """An exporter of one fake device, "gx"."""
+    targets = Targets({})
+    instruments = Instruments(ProcessMetrics("sunhelm_exporter"), targets)
+    instruments.follow([device.name])
+    target = make_target(device, listeners=[partial(instruments.read, {"device": device.name})])
+    targets.replace({device.name: target})
+    return Exporter(targets, instruments, clock=clock)
+
+
+def application(exporter: Exporter) -> web.Application:
+    app = create_application(Health("Sunhelm exporter"))
+    add_exporter(app, exporter)
+    return app
+
+
+@pytest.fixture
+async def client(exporter: Exporter) -> AsyncIterator[TestClient[Any, Any]]:
+    async with TestClient(TestServer(application(exporter))) as client:
+        yield client
+
+
+@pytest.fixture
+async def raw_client(exporter: Exporter) -> AsyncIterator[TestClient[Any, Any]]:
+    """A client that leaves bodies as they came."""
+    async with TestClient(TestServer(application(exporter)), auto_decompress=False) as client:
+        yield client

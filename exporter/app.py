@@ -1,0 +1,201 @@
+"""The routes of the exporter."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import SplitResult
+
+from aiohttp import web
+
+from exporter.debug import debug_page
+from exporter.discovery import target_groups
+from exporter.exposition import Joined, json_response, metrics_response, text_response
+from exporter.flight import Answer, Grounded
+from exporter.instruments import Instruments
+from exporter.metrics import Page, Scrape
+from exporter.probe import (
+    BadRequest,
+    Probed,
+    UnknownTarget,
+    find_target,
+    parse_probe,
+    parse_reading,
+    probe,
+    scrape_timeout,
+)
+from exporter.readings import reading_json
+from exporter.targets import Target, Targets
+from sunhelm.devices.clock import SYSTEM_CLOCK, Clock
+from sunhelm.devices.reading import Reading
+from sunhelm.service.landing import LandingLink, landing_page
+
+_OWN_SAMPLES: Final = 64
+
+_DESCRIPTION: Final = (
+    "Reads home-solar equipment when it is asked. Add &debug=true to a probe to see how it went; the same"
+    " reading as JSON is at /api/v1/readings/NAME."
+)
+_PAGES: Final = (
+    ("/metrics", "Metrics of this process."),
+    ("/sd", "All devices, for http_sd_configs of Prometheus."),
+    ("/-/healthy", "Whether this process lives."),
+    ("/-/ready", "Whether it can be scraped."),
+)
+
+_HOST: Final = re.compile(r"(?:[A-Za-z0-9_.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
+
+
+@dataclass(slots=True)
+class Exporter:
+    """All that the routes share.
+
+    `external_url` is where others reach this exporter when that is not where it listens. `all_devices`
+    puts every device on `/metrics`. `timeout_offset_s` is taken off what Prometheus allows.
+    """
+
+    targets: Targets
+    instruments: Instruments
+    external_url: SplitResult | None = None
+    all_devices: bool = False
+    timeout_offset_s: float = 0.5
+    clock: Clock = SYSTEM_CLOCK
+
+    async def probe(self, target: Target, timeout_s: float, groups: frozenset[str] | None = None) -> Probed:
+        """Ask one target, and count what came of it."""
+        probed = await probe(target, timeout_s, self.clock, groups)
+        self.instruments.probed(probed.answer)
+        return probed
+
+    def put(self, page: Page, probed: Probed, labels: Mapping[str, str] | None = None) -> None:
+        """Put a probe on a page, and count what did not fit."""
+        dropped = page.add(probed.answer.reading, probed.scrape, labels)
+        self.instruments.dropped(probed.target.name, dropped)
+
+
+EXPORTER: Final = web.AppKey("exporter", Exporter)
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def add_exporter(app: web.Application, exporter: Exporter) -> None:
+    """Add the routes to an application; closing it cancels all reads and closes all devices."""
+    app.middlewares.append(_refuse)
+    app[EXPORTER] = exporter
+    app.add_routes(
+        [
+            web.get("/", _landing),
+            web.get("/probe", _probe),
+            web.get("/metrics", _metrics),
+            web.get("/sd", _discovery),
+            web.get("/api/v1/readings/{name}", _reading),
+        ]
+    )
+    app.on_shutdown.append(_close)
+
+
+async def _close(app: web.Application) -> None:
+    await app[EXPORTER].targets.close()
+
+
+@web.middleware
+async def _refuse(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turn what is wrong with a request into its status."""
+    try:
+        return await handler(request)
+    except BadRequest as error:
+        return _refusal(400, str(error))
+    except UnknownTarget as error:
+        return _refusal(404, str(error))
+    except Grounded:
+        return _refusal(503, "the configuration has just changed, or the exporter ends; ask again")
+
+
+def _refusal(status: int, text: str) -> web.Response:
+    return web.Response(status=status, text=f"{text}\n")
+
+
+async def _landing(request: web.Request) -> web.Response:
+    exporter = request.app[EXPORTER]
+    prefix = "" if exporter.external_url is None else exporter.external_url.path.rstrip("/")
+    devices = [
+        LandingLink(
+            f"{prefix}/probe?target={name}",
+            f"/probe?target={name}",
+            f"{target.labels['family']}, site {target.labels['site']}",
+        )
+        for name, target in exporter.targets.items()
+    ]
+    pages = [LandingLink(f"{prefix}{path}", path, text) for path, text in _PAGES]
+    return landing_page("Sunhelm exporter", _DESCRIPTION, devices + pages)
+
+
+async def _probe(request: web.Request) -> web.Response:
+    exporter = request.app[EXPORTER]
+    asked = parse_probe(request.query)
+    timeout_s = scrape_timeout(request.headers, exporter.timeout_offset_s)
+    target = find_target(exporter.targets, asked.target)
+    probed = await exporter.probe(target, timeout_s, asked.groups)
+    page = Page()
+    exporter.put(page, probed)
+    if asked.debug:
+        return await text_response(request, debug_page(probed, page))
+    return await metrics_response(request, page, samples=len(page))
+
+
+async def _reading(request: web.Request) -> web.Response:
+    exporter = request.app[EXPORTER]
+    groups = parse_reading(request.query)
+    timeout_s = scrape_timeout(request.headers, exporter.timeout_offset_s)
+    target = find_target(exporter.targets, request.match_info["name"])
+    probed = await exporter.probe(target, timeout_s, groups)
+    return await json_response(request, reading_json(probed), samples=len(probed.answer.reading.samples))
+
+
+async def _metrics(request: web.Request) -> web.Response:
+    exporter = request.app[EXPORTER]
+    page = Page()
+    if exporter.all_devices:
+        timeout_s = scrape_timeout(request.headers, exporter.timeout_offset_s)
+        for probed in await _probe_all(exporter, timeout_s):
+            exporter.put(page, probed, probed.target.labels)
+    everything = Joined(exporter.instruments.registry, page)
+    return await metrics_response(request, everything, samples=len(page) + _OWN_SAMPLES)
+
+
+async def _probe_all(exporter: Exporter, timeout_s: float) -> list[Probed]:
+    """Ask all targets at once; one whose read crashed is down, and costs the others nothing."""
+    targets = list(exporter.targets.values())
+    began = exporter.clock.monotonic()
+    results = await asyncio.gather(
+        *(exporter.probe(target, timeout_s) for target in targets), return_exceptions=True
+    )
+    probed: list[Probed] = []
+    for target, result in zip(targets, results, strict=True):
+        match result:
+            case Probed():
+                probed.append(result)
+            case Exception():
+                nothing = Reading(target.name, exporter.clock.time(), (), {})
+                scrape = Scrape(exporter.clock.monotonic() - began, timeout_s)
+                probed.append(Probed(target, Answer(nothing), scrape))
+            case _:
+                raise result
+    return probed
+
+
+async def _discovery(request: web.Request) -> web.Response:
+    exporter = request.app[EXPORTER]
+    here = exporter.external_url or _own_address(request)
+    return await json_response(request, target_groups(exporter.targets.values(), here))
+
+
+def _own_address(request: web.Request) -> SplitResult:
+    """Return where the client has reached us, which is what its Host header says."""
+    host = request.headers.get("Host", "")
+    if not _HOST.fullmatch(host):
+        raise BadRequest("Host: not the name or address of a host, with or without a port")
+    return SplitResult(request.scheme, host, "", "", "")
