@@ -1,0 +1,174 @@
+"""The command `sunhelm-exporter`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Sequence
+from functools import partial
+from typing import Final
+from urllib.parse import SplitResult
+
+import structlog
+
+from exporter.app import Exporter, add_exporter
+from exporter.config import Configuration, load_configuration, parse_url
+from exporter.instruments import Instruments
+from exporter.openings import open_targets
+from exporter.targets import Targets
+from sunhelm import __version__
+from sunhelm.configuration.mistakes import ConfigurationError, Mistake
+from sunhelm.devices.clock import SYSTEM_CLOCK
+from sunhelm.devices.links.turns import RuntimeDirectoryError, Turns, runtime_directory
+from sunhelm.service.check import WRONG, check_answer
+from sunhelm.service.flags import ServiceFlags, service_parser
+from sunhelm.service.health import Health
+from sunhelm.service.logs import configure_logs
+from sunhelm.service.metrics import ProcessMetrics
+from sunhelm.service.process import told_to_stop
+from sunhelm.service.reload import Reloader
+from sunhelm.service.web import ListenError, WebServer, create_application
+from sunhelm.service.webconfig_file import WebConfigFile, load_web_config
+
+PROGRAM: Final = "sunhelm-exporter"
+NAME: Final = "Sunhelm exporter"
+
+_DESCRIPTION: Final = (
+    "Reads home-solar equipment when Prometheus asks, and shows it as metrics. Devices are those of the site"
+    " file; /sd lists them for http_sd_configs."
+)
+_LISTEN: Final = "127.0.0.1:10480"
+
+_log = structlog.get_logger(__name__)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the exporter until it is told to end; return its exit status.
+
+    0 is an end by SIGTERM or SIGINT, 1 an address or directory that cannot be used, 2 a wrong
+    configuration or wrong flags.
+    """
+    parser = _parser()
+    parsed = parser.parse_args(arguments)
+    flags = ServiceFlags.of(parsed)
+    if flags.json and not flags.config_check:
+        parser.error("--json needs --config.check")
+    if flags.config_check:
+        return _check(flags)
+    configure_logs(flags.log_level, flags.log_format)
+    try:
+        asyncio.run(_serve(flags, parsed))
+    except ConfigurationError as error:
+        sys.stderr.write(f"{error}\n")
+        return WRONG
+    except (ListenError, RuntimeDirectoryError) as error:
+        sys.stderr.write(f"{PROGRAM}: {error}\n")
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = service_parser(PROGRAM, _DESCRIPTION, listen=_LISTEN)
+    probes = parser.add_argument_group("probes")
+    probes.add_argument(
+        "--timeout-offset",
+        dest="timeout_offset_s",
+        metavar="SECONDS",
+        type=_seconds,
+        default=0.5,
+        help="how much sooner to answer than Prometheus would give up (%(default)s)",
+    )
+    probes.add_argument(
+        "--web.all-devices",
+        dest="all_devices",
+        action="store_true",
+        help="show all devices on /metrics too, labelled device, site and family",
+    )
+    probes.add_argument(
+        "--web.external-url",
+        dest="external_url",
+        metavar="URL",
+        type=_url,
+        help="where others reach this exporter, when that is not where it listens",
+    )
+    return parser
+
+
+def _check(flags: ServiceFlags) -> int:
+    """Validate what a start with these flags would read, and say what is wrong."""
+    files = [flags.config_file]
+    mistakes: list[Mistake] = []
+    try:
+        load_configuration(flags.config_file, expand_environment=flags.expand_environment)
+    except ConfigurationError as error:
+        mistakes += error.mistakes
+    if flags.web_config_file is not None:
+        files.append(flags.web_config_file)
+        try:
+            load_web_config(flags.web_config_file)
+        except ConfigurationError as error:
+            mistakes += error.mistakes
+    answer, status = check_answer(files, mistakes, as_json=flags.json)
+    sys.stdout.write(f"{answer}\n")
+    return status
+
+
+async def _serve(flags: ServiceFlags, parsed: argparse.Namespace) -> None:
+    load = partial(load_configuration, flags.config_file, expand_environment=flags.expand_environment)
+    configuration = load()
+    web_config = None if flags.web_config_file is None else WebConfigFile(flags.web_config_file)
+    turns = Turns(runtime_directory(flags.runtime_directory))
+    process = ProcessMetrics("sunhelm_exporter")
+    targets = Targets({})
+    instruments = Instruments(process, targets)
+    exporter = Exporter(targets, instruments, timeout_offset_s=parsed.timeout_offset_s)
+
+    def apply(configuration: Configuration) -> None:
+        opened = open_targets(configuration.site, turns=turns, observers=[instruments.read], keep=targets)
+        instruments.follow(opened)
+        targets.replace(opened)
+        exporter.external_url = parsed.external_url or configuration.web.external_url
+        exporter.all_devices = parsed.all_devices or configuration.web.all_devices
+
+    async def reload() -> None:
+        apply(await asyncio.to_thread(load))
+
+    apply(configuration)
+    process.loaded(SYSTEM_CLOCK.time())
+    health = Health(NAME)
+    application = create_application(health, web_config=web_config)
+    add_exporter(application, exporter)
+    reloader = Reloader(reload, process, time=SYSTEM_CLOCK.time)
+    reloader.add_routes(application)
+    server = WebServer(application, flags.listen_addresses, web_config=web_config)
+    with told_to_stop() as told:
+        async with reloader.upon_hangup():
+            await server.start()
+            health.set_ready()
+            _log.info("started", version=__version__, site=configuration.site.name, devices=len(targets))
+            await told.wait()
+            health.set_unready("shutdown")
+        await server.stop()
+    _log.info("stopped")
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= 60:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 0 to 60")
+    return seconds
+
+
+def _url(text: str) -> SplitResult:
+    try:
+        return parse_url(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+if __name__ == "__main__":
+    sys.exit(main())
