@@ -154,16 +154,18 @@ class Exchanges(Generic[ConnectionT]):
     async def spaced(self, name: str, apart_s: float, deadline: Deadline) -> None:
         """Return when that request, by its name, may be sent again, and note that it is.
 
-        Raises Busy when that is not within the deadline.
+        A control process that comes meanwhile goes first. Raises Busy when it is not within the deadline.
         """
         endpoint = self._held
         if endpoint is None:
             raise RuntimeError(f"{self.where}: an exchange happens in a turn: async with link.turn(deadline)")
-        wait = apart_s - endpoint.since_asked_s(name)
-        if wait > deadline.remaining():
-            raise Busy(f"{self.where}: request {name} may be sent every {apart_s:g} s, again in {wait:.2g} s")
-        if wait > _TICK_S:
-            await self._clock.sleep(wait)
+        while (wait := apart_s - endpoint.since_asked_s(name)) > _TICK_S:
+            if wait > deadline.remaining():
+                raise Busy(
+                    f"{self.where}: request {name} may be sent every {apart_s:g} s, again in {wait:.2g} s"
+                )
+            await self._rest(endpoint, wait)
+            await self._keep_turn(endpoint, deadline)
         endpoint.asked(name)
 
     async def close(self) -> None:
@@ -223,11 +225,15 @@ class Exchanges(Generic[ConnectionT]):
             if deadline.passed:
                 raise TimedOut(f"{self.where}: no time was left to ask")
             if wait > _TICK_S:
-                await self._clock.sleep(min(wait, _LOOK_S) if endpoint.gives_way else wait)
+                await self._rest(endpoint, wait)
             elif connection is None:
                 await self._connect(deadline)
             else:
                 return connection
+
+    async def _rest(self, endpoint: Endpoint, wait_s: float) -> None:
+        """Sleep so long, or less when the turn may have to be given away meanwhile."""
+        await self._clock.sleep(min(wait_s, _LOOK_S) if endpoint.gives_way else wait_s)
 
     async def _keep_turn(self, endpoint: Endpoint, deadline: Deadline) -> None:
         """Give way to a waiting control process, and take the turn back whenever it is lent."""

@@ -59,14 +59,11 @@ class Frames(Protocol):
 
 def _check(question: Question, pdu: bytes) -> None:
     """Raise WireError when an answer cannot begin with these bytes, of which there is at least one."""
-    asked = question.request.function_code
-    if pdu[0] == asked | 0x80:
+    if pdu[0] == question.request.function_code | 0x80:
         return
-    if pdu[0] != asked:
-        raise WireError(f"answer to function {pdu[0]}, asked was function {asked}")
     known = min(len(pdu), len(question.head))
     if pdu[:known] != question.head[:known]:
-        raise WireError(f"answer begins {pdu[:known].hex(' ')}, expected {question.head.hex(' ')}")
+        raise WireError(f"answer begins {pdu[:known].hex(' ')}, expected was {question.head.hex(' ')}")
 
 
 def _decode(question: Question, unit: int, pdu: bytes) -> ModbusPDU:
@@ -74,7 +71,7 @@ def _decode(question: Question, unit: int, pdu: bytes) -> ModbusPDU:
     _check(question, pdu)
     length = question.answer_length(pdu)
     if len(pdu) != length:
-        raise WireError(f"answer of {len(pdu)} bytes, expected {length or 'more'}")
+        raise WireError(f"answer of {len(pdu)} bytes, expected were {length or 'more'}")
     if pdu[0] & 0x80:
         return ExceptionResponse(pdu[0] & 0x7F, pdu[1], device_id=unit)
     kind = _DECODER.lookupPduClass(bytes([unit]) + pdu)

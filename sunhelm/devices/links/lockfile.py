@@ -1,9 +1,9 @@
 """The lock file of one endpoint: whose turn it is, who waits, and when the device was last spoken to.
 
 Byte 0 is locked by the owner of the turn, byte 1 by every control process from when it begins to wait until
-its turn ends. These are locks of the open file, not of the process: the kernel drops them when the file is closed or its process
-dies, and two opened in one process exclude each other too. The text in the file tells people who the
-owner is, and the next owner when the last exchange was.
+its turn ends. These are locks of the open file, not of the process: the kernel drops them when the file is
+closed or its process dies, and two opened in one process exclude each other too. The text in the file tells
+people who the owner is, and the next owner when the last exchange was.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import math
 import os
 import struct
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
@@ -102,7 +102,12 @@ class LockFile:
 
     def write(self, record: Record) -> None:
         """Replace what the file says; for the owner of the turn only."""
-        content = asdict(record)
+        content = {
+            "pid": record.pid,
+            "role": record.role,
+            "exchanged_at": record.exchanged_at,
+            "asked_at": dict(record.asked_at),
+        }
         text = json.dumps(content).ljust(_RECORD_BYTES - 1) + "\n"
         os.pwrite(self._fd, text.encode(), 0)
 

@@ -6,8 +6,9 @@ Frames are built here by hand, with nothing of pymodbus and nothing of ours.
 from __future__ import annotations
 
 import asyncio
+import logging
 import struct
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -137,8 +138,8 @@ class Device:
                 behaviour = self.script.pop(0) if self.script else self.otherwise
                 await behaviour(Request(self, writer, transaction, unit, pdu))
                 self.outstanding -= 1
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+            pass  # cancelled at the end of a test; asyncio's server would log that
         finally:
             self.open -= 1
             writer.close()
@@ -157,6 +158,13 @@ async def running(device: Device) -> AsyncIterator[Device]:
             if getattr(task.get_coro(), "__name__", "") == "serve":
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest.fixture(autouse=True)
+def silence(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Whatever a device does, neither the libraries below nor the event loop log about it."""
+    yield
+    assert [record for record in caplog.get_records("call") if record.levelno >= logging.WARNING] == []
 
 
 @pytest.fixture(params=["modbus_tcp", "rtu_over_tcp"])

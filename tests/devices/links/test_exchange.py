@@ -362,6 +362,23 @@ async def test_a_reader_in_a_long_pause_lets_control_in(wire: Wire, tmp_path: Pa
     assert wire.named("ask")[1] == pytest.approx(wire.named("write")[0] + 5, abs=0.1)
 
 
+async def test_a_reader_that_spaces_a_request_lets_control_in(wire: Wire, tmp_path: Path) -> None:
+    boot = wire.clock.monotonic
+    control = Turns(tmp_path, role="control", boot_clock=boot)
+    link = exchanges(wire, turns=Turns(tmp_path, boot_clock=boot))
+    deadline = Deadline.after(60, wire.clock)
+    async with link.turn(deadline):
+        await link.spaced("0b", 5, deadline)
+        came = asyncio.create_task(writing(control, wire))
+        await link.spaced("0b", 5, deadline)
+        wire.note("spaced")
+        await came
+        with pytest.raises(Busy, match=r"request 0b may be sent every 5 s, again in 5 s"):
+            await link.spaced("0b", 5, Deadline.after(4, wire.clock))
+    assert wire.named("write")[0] <= 0.1
+    assert wire.named("spaced") == [5]
+
+
 async def test_a_reader_that_gets_no_turn_back_is_busy_and_may_ask_again_later(
     wire: Wire, tmp_path: Path
 ) -> None:

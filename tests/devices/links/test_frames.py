@@ -114,7 +114,7 @@ def believed(
 )
 @example(tcp_frame(ID, UNIT, RIGHT), [])
 @example(tcp_frame(ID - 1, UNIT, RIGHT) + tcp_frame(ID, UNIT, RIGHT), [7, 9])
-@settings(max_examples=1000)
+@settings(max_examples=1000, deadline=None)
 def test_tcp_frames_believe_exactly_what_the_specification_allows(stream: bytes, cuts: list[int]) -> None:
     assert believed(TcpFrames(LinkStatistics(), ID - 1), stream, cuts) == tcp_oracle(stream)
 
@@ -143,7 +143,7 @@ def rtu_streams(draw: st.DrawFn, crc: Any) -> bytes:
 
 
 @given(st.data(), st.lists(st.integers(0, 999), max_size=6))
-@settings(max_examples=1000)
+@settings(max_examples=1000, deadline=None)
 def test_rtu_frames_believe_exactly_what_the_specification_allows(
     crc: Any, data: st.DataObject, cuts: list[int]
 ) -> None:

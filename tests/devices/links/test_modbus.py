@@ -460,9 +460,11 @@ async def test_a_read_outside_a_turn_is_a_mistake(device: Any, quick: Pacing) ->
 async def test_no_time_left_means_no_request(device: Any, quick: Pacing, clock: Any) -> None:
     link = link_to(device, quick, clock=clock)
     async with link.turn(Deadline.after(5, clock)):
-        with pytest.raises(TimedOut):
+        await link.read(SPAN, Deadline.after(5, clock))
+        with pytest.raises(TimedOut, match="no time was left"):
             await link.read(SPAN, Deadline.after(0, clock))
-    assert device.seen == []
+        await link.read(SPAN, Deadline.after(5, clock))
+    assert (len(device.seen), device.connections) == (2, 1)
     await link.close()
 
 
