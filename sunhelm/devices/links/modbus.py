@@ -21,6 +21,7 @@ from sunhelm.devices.links.base import LinkStatistics, Span, Table
 from sunhelm.devices.links.exchange import Exchanges
 from sunhelm.devices.links.frames import Frames, Question, RtuFrames, TcpFrames
 from sunhelm.devices.links.tcp import TcpConnection
+from sunhelm.devices.links.trace import trace
 from sunhelm.devices.links.turns import Turns
 
 if TYPE_CHECKING:
@@ -109,7 +110,12 @@ class ModbusLink:
         check_place(span.unit, span.address, span.count, _MOST_WORDS)
         request = _READ[span.table](dev_id=span.unit, address=span.address, count=span.count)
         head = bytes([request.function_code, 2 * span.count])
-        answer = await self.ask(Question(request, head, 2 + 2 * span.count), deadline, about=str(span))
+        try:
+            answer = await self.ask(Question(request, head, 2 + 2 * span.count), deadline, about=str(span))
+        except DeviceError as error:
+            trace(span, error=error)
+            raise
+        trace(span, answer.registers)
         return tuple(answer.registers)
 
     async def read_identification(
