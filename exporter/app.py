@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import SplitResult
@@ -30,6 +31,7 @@ from exporter.probe import (
 from exporter.readings import reading_json
 from exporter.targets import Target, Targets
 from sunhelm.devices.clock import SYSTEM_CLOCK, Clock
+from sunhelm.devices.links.trace import watched
 from sunhelm.devices.reading import Reading
 from sunhelm.service.landing import LandingLink, landing_page
 
@@ -138,11 +140,13 @@ async def _probe(request: web.Request) -> web.Response:
     asked = parse_probe(request.query)
     timeout_s = scrape_timeout(request.headers, exporter.timeout_offset_s)
     target = find_target(exporter.targets, asked.target)
-    probed = await exporter.probe(target, timeout_s, asked.groups)
+    with ExitStack() as stack:
+        requests = stack.enter_context(watched()) if asked.debug else []
+        probed = await exporter.probe(target, timeout_s, asked.groups)
     page = Page()
     exporter.put(page, probed)
     if asked.debug:
-        return await text_response(request, debug_page(probed, page))
+        return await text_response(request, debug_page(probed, page, requests), samples=len(page))
     return await metrics_response(request, page, samples=len(page))
 
 

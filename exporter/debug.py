@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from prometheus_client.exposition import generate_latest
@@ -10,15 +10,16 @@ from prometheus_client.exposition import generate_latest
 from exporter.metrics import Page
 from exporter.probe import Probed
 from exporter.targets import Linked
+from sunhelm.devices.links.trace import Traced
 from sunhelm.devices.reading import Outcome
 
 
-def debug_page(probed: Probed, page: Page) -> str:
-    """Return the page as text. What it shows of the configuration holds no secret."""
-    return "\n".join([*_sections(probed), generate_latest(page).decode()])
+def debug_page(probed: Probed, page: Page, requests: Sequence[Traced]) -> str:
+    """Return the page as text. `requests` are those that were seen during the probe."""
+    return "\n".join([*_sections(probed, requests), generate_latest(page).decode()])
 
 
-def _sections(probed: Probed) -> Iterator[str]:
+def _sections(probed: Probed, requests: Sequence[Traced]) -> Iterator[str]:
     target, answer, scrape = probed.target, probed.answer, probed.scrape
     reading = answer.reading
     yield f"Probe of {target.name}, family {target.labels['family']}, site {target.labels['site']}"
@@ -28,9 +29,12 @@ def _sections(probed: Probed) -> Iterator[str]:
     yield "Groups"
     for name, outcome in reading.groups.items():
         yield f"  {name}: {_outcome(outcome)}"
+    yield ""
+    yield "Requests of this probe, and the words that came"
+    yield from (f"  {_request(request)}" for request in requests)
     if isinstance(target.source, Linked):
         yield ""
-        yield "Requests that a read of these groups takes"
+        yield "Plan: the requests that a read of all these groups takes"
         yield from (f"  {request}" for request in target.source.plan(tuple(reading.groups)))
         yield ""
         yield "Link, since it was opened"
@@ -61,6 +65,11 @@ def _outcome(outcome: Outcome) -> str:
         return f"{outcome.reason.value}: {outcome.detail}" if outcome.detail else outcome.reason.value
     how = f"{outcome.requests} requests, {outcome.waited_s:.3f} s" if outcome.requests else "from memory"
     return f"read, {how}" + ("" if outcome.taken_at is None else f", at {_moment(outcome.taken_at)}")
+
+
+def _request(request: Traced) -> str:
+    came = request.error or " ".join(f"{word:04x}" for word in request.words)
+    return f"{request.request}: {came}"
 
 
 def _moment(unix_time: float) -> str:
