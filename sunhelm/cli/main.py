@@ -1,0 +1,103 @@
+"""The command `sunhelm`: finds the subcommand and runs it; no other subcommand is imported."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import importlib
+import os
+import platform
+import sys
+from collections.abc import Sequence
+from typing import Final, Protocol, cast
+
+from sunhelm import __version__
+
+SUBCOMMANDS: Final = {
+    "check": "validate the site file without starting anything",
+    "demo": "run a simulated home, the exporter, and Prometheus where it is installed",
+    "simulate": "serve a home of simulated devices on their own wire protocols",
+    "healthcheck": "ask a running exporter or controller whether it is alive",
+}
+"""Each subcommand is the module of its name; the text is its HELP, repeated here so that help is quick."""
+
+_INTERRUPTED: Final = 130
+_WRONG_USE: Final = 2
+
+
+class Subcommand(Protocol):
+    """What the module of a subcommand has."""
+
+    NAME: str
+    HELP: str
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Add what the subcommand takes."""
+
+    def run(self, arguments: argparse.Namespace) -> int:
+        """Do it and return the exit status."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit status."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    chosen = next((word for word in words if not word.startswith("-")), None)
+    subcommand = load(chosen) if chosen in SUBCOMMANDS else None
+    parser = _parser(chosen, subcommand)
+    arguments = parser.parse_args(words)
+    if subcommand is None:
+        parser.print_help(sys.stderr)
+        return _WRONG_USE
+    try:
+        status = subcommand.run(arguments)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has gone. Python would complain once more when it flushes at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return status
+
+
+def load(name: str) -> Subcommand:
+    """Return the module of a subcommand."""
+    return cast("Subcommand", importlib.import_module(f"sunhelm.cli.{name}"))
+
+
+def _parser(chosen: str | None, subcommand: Subcommand | None) -> argparse.ArgumentParser:
+    width = max(map(len, SUBCOMMANDS))
+    listed = "".join(f"  {name:<{width}}  {text}\n" for name, text in SUBCOMMANDS.items())
+    parser = argparse.ArgumentParser(
+        prog="sunhelm",
+        usage="%(prog)s COMMAND ...",
+        description="Watch and steer home-solar equipment.",
+        epilog=f"commands:\n{listed}\n`sunhelm COMMAND --help` tells more. The exporter is `sunhelm-exporter`.",
+        allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--version",
+        action="version",
+        version=f"sunhelm, version {__version__} (Python {platform.python_version()}, {platform.machine()})",
+        help="show the version and exit",
+    )
+    if chosen is not None and subcommand is None:
+        near = difflib.get_close_matches(chosen, SUBCOMMANDS, n=1)
+        guess = f" Did you mean {near[0]}?" if near else ""
+        parser.error(f"{chosen!r} is not a command; there are {', '.join(SUBCOMMANDS)}.{guess}")
+    commands = parser.add_subparsers(metavar="COMMAND", help=argparse.SUPPRESS)
+    if chosen is not None and subcommand is not None:
+        command = commands.add_parser(
+            chosen, prog=f"sunhelm {chosen}", description=_sentence(SUBCOMMANDS[chosen]), allow_abbrev=False
+        )
+        subcommand.add_arguments(command)
+    return parser
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}."
+
+
+if __name__ == "__main__":
+    sys.exit(main())
