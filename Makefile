@@ -8,6 +8,7 @@ PEERS := $(patsubst %/requirements.in,%,$(wildcard tests/peers/*/requirements.in
 
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed-$(shell cat requirements-dev.txt pyproject.toml | sha256sum | cut -c 1-16)
+BENCH := build/bench/.installed-$(shell sha256sum < requirements.txt | cut -c 1-16)
 COMPILE = build/uv/bin/uv pip compile --universal --python-version 3.11 --generate-hashes \
 	--custom-compile-command 'make lock' --quiet $(UPGRADE)
 
@@ -57,8 +58,17 @@ dashboards: $(INSTALLED) ## Generate the dashboards' JSON from dashboards/*.py.
 	$(BIN)/python -m dashboards.generate
 
 .PHONY: bench
-bench: $(INSTALLED) ## Measure requests, CPU, start and memory of the exporter.
-	$(BIN)/python tests/bench/bench.py $(ARGUMENTS)
+bench: $(INSTALLED) $(BENCH) ## Measure requests, CPU, start and memory of the exporter as users install it.
+	@rm -rf build/bench/dist
+	@$(BIN)/python -m hatchling build --target wheel --directory build/bench/dist
+	@build/bench/bin/python -m pip --quiet --disable-pip-version-check \
+		install --force-reinstall --no-deps --no-index build/bench/dist/*.whl
+	$(BIN)/python tests/bench/bench.py --environment build/bench $(ARGUMENTS)
+
+$(BENCH):
+	@$(BIN)/python -m venv --clear build/bench
+	@build/bench/bin/python -m pip --quiet --disable-pip-version-check install --require-hashes -r requirements.txt
+	@touch $@
 
 .PHONY: lock
 lock: build/uv/bin/uv ## Resolve the requirements again; UPGRADE=--upgrade takes newer releases.

@@ -145,28 +145,21 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
-def command(name: str) -> str:
-    """Return a command of this environment."""
-    return str(Path(sys.executable).with_name(name))
-
-
-def exporter_command(site: Path, port: int) -> list[str]:
+def exporter_command(environment: Path, site: Path, port: int) -> list[str]:
     """Return how the exporter is started."""
     return [
-        command("sunhelm-exporter"),
+        str(environment / "bin" / "sunhelm-exporter"),
         f"--config.file={site}",
         f"--web.listen-address={HOST}:{port}",
         f"--runtime.directory={site.parent / 'run'}",
     ]
 
 
-async def time_to_ready_s(site: Path, port: int) -> float:
+async def time_to_ready_s(command: Sequence[str], port: int) -> float:
     """Return the seconds from the start of the exporter until it says that it is ready."""
     ready = answers(HOST, port, "/-/ready")
     began = time.perf_counter()
-    process = await asyncio.create_subprocess_exec(
-        *exporter_command(site, port), stderr=asyncio.subprocess.DEVNULL
-    )
+    process = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.DEVNULL)
     while not await ready():
         assert process.returncode is None, "the exporter ended"
     took = time.perf_counter() - began
@@ -223,7 +216,7 @@ async def report_cpu(pid: int, port: int, proxy: Proxy, rounds: int, refresh_s: 
     )
 
 
-async def run(folder: Path, rounds: int) -> None:
+async def run(folder: Path, environment: Path, rounds: int) -> None:
     """Measure everything and print it."""
     simulator, exporter, trial = free_ports(3)
     proxy = Proxy(simulator)
@@ -242,11 +235,17 @@ async def run(folder: Path, rounds: int) -> None:
     )
     refresh_s = load_family("victron").spec.refresh
     async with server, Processes(folder) as processes:
-        simulate = [command("sunhelm"), "simulate", f"--host={HOST}", f"--port={simulator}", "--seed=7"]
+        simulate = [
+            str(environment / "bin" / "sunhelm"),
+            "simulate",
+            f"--host={HOST}",
+            f"--port={simulator}",
+            "--seed=7",
+        ]
         await processes.start("simulator", simulate, takes_connections(HOST, simulator))
-        starts = [await time_to_ready_s(site, trial) for _ in range(5)]
+        starts = [await time_to_ready_s(exporter_command(environment, site, trial), trial) for _ in range(5)]
         await processes.start(
-            "exporter", exporter_command(site, exporter), answers(HOST, exporter, "/-/ready")
+            "exporter", exporter_command(environment, site, exporter), answers(HOST, exporter, "/-/ready")
         )
         pid = processes.pid("exporter")
         idle = memory_mib(pid)
@@ -269,9 +268,12 @@ def main() -> None:
     """Parse the command line, and measure."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=20, help="scrapes to measure CPU on (%(default)s)")
+    parser.add_argument(
+        "--environment", type=Path, default=Path(sys.prefix), help="where the commands are installed"
+    )
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="sunhelm-bench-") as folder:
-        asyncio.run(run(Path(folder), arguments.rounds))
+        asyncio.run(run(Path(folder), arguments.environment.absolute(), arguments.rounds))
 
 
 if __name__ == "__main__":
