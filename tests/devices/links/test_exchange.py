@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -293,13 +294,16 @@ async def test_backing_off_never_sleeps_past_the_deadline(wire: Wire) -> None:
     assert wire.clock.virtual.slept == before
 
 
-async def test_an_answer_ends_the_backing_off(wire: Wire) -> None:
+@pytest.mark.parametrize("refusal", [None, Rejected("no", code=2), Busy("later")])
+async def test_any_answer_ends_the_backing_off(wire: Wire, refusal: Exception | None) -> None:
     wire.connecting = [ConnectionRefusedError(111, "x")] * 6
     link = exchanges(wire)
     for _ in range(5):
         with pytest.raises(Unreachable):
             await ask(link, wire)
-    await ask(link, wire)
+    wire.answers = [refusal] if refusal else []
+    with pytest.raises(type(refusal)) if refusal else nullcontext():
+        await ask(link, wire, repeat=False)
     await link.close()
     wire.connecting = [ConnectionRefusedError(111, "x")]
     before = wire.clock.monotonic()

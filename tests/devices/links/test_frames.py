@@ -127,6 +127,13 @@ def test_transaction_ids_come_round_without_zero(first: int) -> None:
     assert all((later - earlier) % 0xFFFF == 1 for earlier, later in itertools.pairwise(ids))
 
 
+def test_a_gateway_that_answers_without_id_is_never_believed_nor_waited_for() -> None:
+    frames, asked = TcpFrames(LinkStatistics(), first_id=4), question()
+    frames.frame(asked)
+    with pytest.raises(WireError, match="transaction id 0, asked was 5"):
+        frames.take(asked, bytearray(tcp_frame(0, UNIT, RIGHT)))
+
+
 @st.composite
 def rtu_streams(draw: st.DrawFn, crc: Any) -> bytes:
     unit, pdu = draw(st.sampled_from([UNIT, UNIT, UNIT, 0, 4])), draw(PDUS)
