@@ -139,7 +139,8 @@ class Reader:
         }
         up = any(outcome.ok for outcome in outcomes.values())
         read = [sample for group in fetched.values() for sample in group.samples]
-        samples = [*read, *self.source.derive(read)] if up else []
+        came = [name for name, outcome in outcomes.items() if outcome.ok]
+        samples = [*read, *self.source.derive(read, came)] if up else []
         held = [held for group in fetched.values() for held in group.held]
         samples = [*self._guarded(samples, held), *self.source.remarks()]
         self._log_changes(outcomes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -60,7 +60,7 @@ class Scripted:
                 fetched[name] = Fetched(Outcome(taken_at=self.clock.time(), requests=1), tuple(brought))
         return fetched
 
-    def derive(self, samples: Sequence[Sample]) -> Iterable[Sample]:
+    def derive(self, samples: Sequence[Sample], groups: Collection[str]) -> Iterable[Sample]:
         return ()
 
     def remarks(self) -> Iterable[Sample]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import astuple, dataclass, field
 from functools import lru_cache
@@ -135,9 +135,9 @@ class RegisterSource:
                 fetched.update(self._results(part, wanted, words, started))
         return fetched
 
-    def derive(self, samples: Sequence[Sample]) -> Iterator[Sample]:
+    def derive(self, samples: Sequence[Sample], groups: Collection[str]) -> Iterator[Sample]:
         for part in self.parts:
-            yield from self._sums(part)
+            yield from self._sums(part, groups)
         yield from self._family.derive(samples, self._values)
         identity = self._family.identity(self._config, self._values)
         yield Sample(CATALOGUE["device"], 1.0, astuple(identity), "what the device says of itself")
@@ -151,6 +151,8 @@ class RegisterSource:
         try:
             self.parts = await self._discovery.find(self.link, deadline)
             self._select.cache_clear()
+            there = {part.name for part in self.parts}
+            self._values = {name: values for name, values in self._values.items() if name in there}
         except DeviceError as error:
             return Fetched(Outcome(error.reason, str(error)))
         return Fetched(
@@ -279,11 +281,13 @@ class RegisterSource:
         figure: float | None = getattr(self._config, match[2])
         return None if figure is None else float(f"{match[1]}1") * figure * float(match[3] or 1)
 
-    def _sums(self, part: FoundPart) -> Iterator[Sample]:
+    def _sums(self, part: FoundPart, groups: Collection[str]) -> Iterator[Sample]:
+        """Yield the totals of a part that belong to these groups."""
         values = self._values.get(part.name, {})
         done: set[str] = set()
         for derived in part.part.derived:
-            if derived.quantity in done:
+            group = self._group_name(part, derived.group)
+            if derived.quantity in done or group not in groups:
                 continue
             terms = [(name.removeprefix("-"), -1 if name.startswith("-") else 1) for name in derived.sum]
             numbers = [values.get(name) for name, _ in terms]
@@ -300,7 +304,7 @@ class RegisterSource:
                     total,
                     tuple(part.labels[label] for label in CATALOGUE[derived.quantity].labels),
                     f"the sum of {places}",
-                    self._group_name(part, derived.group),
+                    group,
                 )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -43,8 +43,8 @@ class Source(Protocol):
     async def fetch(self, groups: Sequence[str], deadline: Deadline) -> Mapping[str, Fetched]:
         """Read these groups with as few requests as possible. Never raises DeviceError."""
 
-    def derive(self, samples: Sequence[Sample]) -> Iterable[Sample]:
-        """Yield what follows from the samples and the device does not tell."""
+    def derive(self, samples: Sequence[Sample], groups: Collection[str]) -> Iterable[Sample]:
+        """Yield what follows from the samples, and the device does not tell, of the groups that came."""
 
     def remarks(self) -> Iterable[Sample]:
         """Yield what is known of the device whether it answers or not."""

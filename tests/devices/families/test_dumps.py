@@ -63,7 +63,7 @@ async def test_a_dump_reads_as_its_golden_page(
     page = [
         *(f"# read {span}\n" for span in source.link.spans[asked:]),  # type: ignore[attr-defined]
         *sorted(f"# {held.guard}: {held.source}\n" for group in fetched.values() for held in group.held),
-        *sorted(line(sample) for sample in [*samples, *source.derive(samples)]),
+        *sorted(line(sample) for sample in [*samples, *source.derive(samples, fetched)]),
     ]
     profile = request.node.callspec.params["source"]
     golden.check(TESTS / "golden" / "dumps" / path.parent.name / f"{path.stem}_{profile}.txt", "".join(page))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from importlib.resources.abc import Traversable
@@ -74,8 +74,8 @@ class Sec1000Source:
     async def fetch(self, groups: Sequence[str], deadline: Deadline) -> Mapping[str, Fetched]:
         return {group: await self._fetch(group, deadline) for group in groups}
 
-    def derive(self, samples: Sequence[Sample]) -> Iterator[Sample]:
-        del samples
+    def derive(self, samples: Sequence[Sample], groups: Collection[str]) -> Iterator[Sample]:
+        del samples, groups
         yield Sample(
             CATALOGUE["device"],
             1.0,

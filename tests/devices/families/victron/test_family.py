@@ -75,7 +75,7 @@ async def read(source: RegisterSource, clock: Any) -> list[Sample]:
         fetched = await source.fetch([group.name for group in source.groups()], deadline)
     assert {name: f.outcome.detail for name, f in fetched.items() if not f.outcome.ok} == {}
     samples = [sample for group in fetched.values() for sample in group.samples]
-    return [*samples, *source.derive(samples)]
+    return [*samples, *source.derive(samples, fetched)]
 
 
 def values(samples: list[Sample]) -> dict[str, float]:
