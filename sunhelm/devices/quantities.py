@@ -227,7 +227,9 @@ _QUANTITIES: tuple[Quantity, ...] = (
     _gauge(
         "production_limit", "watts", "Highest power that the inverter may produce; absent when unlimited."
     ),
-    _gauge("production_limit_ratio", "ratio", "Highest power of the inverter as a share of its rated power."),
+    _gauge(
+        "relative_production_limit", "ratio", "Highest power of the inverter as a share of its rated power."
+    ),
     _gauge("battery_charge_power_limit", "watts", "Highest power that may charge the batteries."),
     _gauge("battery_discharge_power_limit", "watts", "Highest power that may discharge the batteries."),
     _gauge("battery_charge_current_limit", "amperes", "Highest current that may charge the batteries."),
