@@ -27,10 +27,10 @@ import re
 import struct
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from difflib import get_close_matches
 from functools import cache
 from typing import Final
 
+from sunhelm.devices.registers.guess import did_you_mean
 from sunhelm.devices.registers.register import Type, TypeKind
 
 Raw = int | float | str | datetime
@@ -87,8 +87,7 @@ def parse_type(text: str) -> Type:
             return Type(
                 text, whole.kind, whole.words, whole.low_word_first, low_bit=low, width=high - low + 1
             )
-    guesses = get_close_matches(text, [*_PLAIN, "string8", "string8_le", "string8_wide", "hex2"], 1)
-    guess = f'; did you mean "{guesses[0]}"?' if guesses else ""
+    guess = did_you_mean(text, [*_PLAIN, "string8", "string8_le", "string8_wide", "hex2"])
     raise ValueError(
         f'"{text}" is no type; one of {", ".join(_PLAIN)}, stringN, stringN_le, stringN_wide, hexN '
         f"(N words, at most {_LONGEST}), or bits of a whole number as in u16[11:8]{guess}"
