@@ -72,7 +72,7 @@ def _parser(chosen: str | None, subcommand: Subcommand | None) -> argparse.Argum
         prog="sunhelm",
         usage="%(prog)s COMMAND ...",
         description="Watch and steer home-solar equipment.",
-        epilog=f"commands:\n{listed}\n`sunhelm COMMAND --help` tells more. The exporter is `sunhelm-exporter`.",
+        epilog=f"commands:\n{listed}\n`sunhelm COMMAND --help` tells more; the exporter is sunhelm-exporter",
         allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

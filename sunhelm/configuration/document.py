@@ -73,7 +73,8 @@ def read_document(path: Path | str, *, expand_environment: bool = False) -> Docu
     try:
         values = nodes.build(yaml.parse(text, Loader=yaml.SafeLoader))
     except yaml.MarkedYAMLError as error:
-        raise ConfigurationError([*nodes.mistakes, _not_yaml(str(path), error)]) from error
+        # Not chained: the parser's text quotes the file, and so perhaps a secret in the wrong place.
+        raise ConfigurationError([*nodes.mistakes, _not_yaml(str(path), error)]) from None
     except yaml.reader.ReaderError as error:
         before = text[: error.position]
         place = Place(before.count("\n") + 1, error.position - before.rfind("\n"))

@@ -61,11 +61,17 @@ def found(value: object) -> str:
         return HIDDEN
     if isinstance(value, str):
         text = _USER_OF_URL.sub("//...@", value)
-        return json.dumps(f"{text[:_LONGEST]}..." if len(text) > _LONGEST else text, ensure_ascii=False)
+        short = f"{text[:_LONGEST]}..." if len(text) > _LONGEST else text
+        return one_line(json.dumps(short, ensure_ascii=False))
     for kind, words in _KINDS.items():
         if isinstance(value, kind):
             return words
     return json.dumps(value, default=str)[:_LONGEST]
+
+
+def one_line(text: str) -> str:
+    """Return the text with everything escaped that could break or hide a line."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def did_you_mean(word: object, allowed: Iterable[str]) -> str:

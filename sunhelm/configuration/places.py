@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
+from sunhelm.configuration.mistakes import one_line
+
 KeyPath = tuple[str | int, ...]
 """The keys and list positions that lead to a value; empty for the whole file."""
 
@@ -29,4 +31,5 @@ class Place(NamedTuple):
 
 def dotted(path: KeyPath) -> str:
     """Return the path as a person would say it: "devices.gx.units.battery[0]"."""
-    return "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in path).removeprefix(".")
+    steps = (f"[{key}]" if isinstance(key, int) else f".{one_line(key)}" for key in path)
+    return "".join(steps).removeprefix(".")

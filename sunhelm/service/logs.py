@@ -12,6 +12,8 @@ from typing import Final, Literal, TextIO
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from sunhelm.configuration.mistakes import one_line
+
 Level = Literal["debug", "info", "warn", "error"]
 Format = Literal["logfmt", "json"]
 
@@ -101,5 +103,4 @@ def _logfmt_value(value: object) -> str:
     if _PLAIN.fullmatch(text) and text.isprintable():
         return text
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    shown = (c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in escaped)
-    return f'"{"".join(shown)}"'
+    return f'"{one_line(escaped)}"'
