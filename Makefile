@@ -16,7 +16,7 @@ COMPILE = build/uv/bin/uv pip compile --universal --python-version 3.11 --genera
 
 .PHONY: help
 help: ## List the targets.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s%s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(INSTALLED): scripts/venv
 	@PYTHON="$(PYTHON)" scripts/venv $(VENV)
@@ -85,3 +85,5 @@ build/uv/bin/uv:
 clean: ## Remove what the other targets have made.
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+-include dashboards.mk

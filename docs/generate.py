@@ -13,7 +13,7 @@ from pathlib import Path
 
 import yaml
 
-from sunhelm.devices.families import FAMILIES, RegisterFamily, load_family
+from sunhelm.devices.families import FAMILIES, Family, RegisterFamily, load_family
 from sunhelm.devices.families.spec import FamilySpec, Part
 from sunhelm.devices.quantities import CATALOGUE, Quantity
 from sunhelm.devices.registers.register import Register, RegisterMap
@@ -34,9 +34,7 @@ def pages() -> Iterator[tuple[Path, str]]:
     """Yield every generated page with its text."""
     yield REFERENCE / "metrics.md", metrics_page()
     for name in FAMILIES:
-        family = load_family(name)
-        if isinstance(family, RegisterFamily):
-            yield REFERENCE / "families" / f"{name}.md", family_page(family)
+        yield REFERENCE / "families" / f"{name}.md", family_page(load_family(name))
 
 
 def metrics_page() -> str:
@@ -58,71 +56,91 @@ def metrics_page() -> str:
     )
 
 
-def family_page(family: RegisterFamily) -> str:
-    """Return the page of one family whose devices are registers."""
-    spec = family.spec
-    maps = [(part, family.map_of(part)) for part in spec.parts]
+def family_page(family: Family) -> str:
+    """Return the page of one family."""
     before = DOCS / "how-to" / f"{family.name}.md"
+    introduction = f"Family `{family.name}`."
+    if before.exists():
+        introduction += f" Read [Before you start](../../how-to/{before.name}) first."
     return _page(
-        spec.title,
-        f"Family `{family.name}`."
-        + (f" Read [Before you start](../../how-to/{before.name}) first." * before.exists()),
-        _settings(spec),
-        "## Parts and samples",
-        "A device has those of these parts that answer. The unit ids are tried in this order; `units`"
-        " in the site file replaces them. Samples are those of one part, with the profile `core` and "
-        "`full`, when the device has all of its registers.",
-        _table(
-            ("Part", "Unit ids", "Label", "Samples, core", "Samples, full"),
-            (
-                (
-                    part.name + " (required)" * part.required,
-                    " ".join(map(str, part.units)) or "to be configured",
-                    f"`{part.label}`" if part.label else "",
-                    str(_count(registers, "core")),
-                    str(_count(registers, "core") + _count(registers, "full")),
-                )
-                for part, registers in maps
-            ),
-        ),
-        *_derived(spec),
-        "## What is read",
-        *(section for part, registers in maps for section in _read_section(part, registers)),
-        "## What can be set",
-        "The exporter never writes. These are the registers that the device lets a client set, what "
-        "becomes of the value, and its limits in the device's own unit.",
-        _table(
-            ("Part", "Register", "Name", "Storage", "Limits", "Unit", "Note"),
-            (
-                (
-                    part.name,
-                    f"{each.address}",
-                    _named(each),
-                    STORAGE[each.storage],
-                    _limits(each),
-                    each.unit,
-                    each.note,
-                )
-                for part, registers in maps
-                for each in registers.registers
-                if each.access != "r"
-            ),
-        ),
-        *_listed("## What is not exported", _not_exported(family.name)),
-        *_listed("## What is not settled", spec.unsettled),
+        family.spec.title,
+        introduction,
+        _settings(family.spec),
+        *(_register_sections(family) if isinstance(family, RegisterFamily) else ()),
+        *_listed("## What is not settled", family.spec.unsettled),
     )
+
+
+def _register_sections(family: RegisterFamily) -> Iterator[str]:
+    """Yield what the maps of a family say."""
+    maps = [(part, family.map_of(part)) for part in family.spec.parts]
+    yield "## Parts and samples"
+    yield (
+        "A device has those of these parts that answer. The unit ids are tried in this order; `units` in the "
+        "site file replaces them. Samples are those of one part, with the profile `core` and `full`, when "
+        "the device has all of its registers."
+    )
+    yield _table(
+        ("Part", "Unit ids", "Label", "Samples, core", "Samples, full"),
+        (
+            (
+                part.name + " (required)" * part.required,
+                " ".join(map(str, part.units)) or "to be configured",
+                f"`{part.label}`" if part.label else "",
+                str(_count(registers, "core")),
+                str(_count(registers, "core") + _count(registers, "full")),
+            )
+            for part, registers in maps
+        ),
+    )
+    yield from _derived(family.spec)
+    yield "## What is read"
+    for part, registers in maps:
+        yield from _read_section(part, registers)
+    yield from _listed("## What is left out while another register reads 0", _companions(family.spec))
+    yield "## What can be set"
+    yield (
+        "The exporter never writes. These are the registers that the device lets a client set, what becomes "
+        "of the value, and its limits in the device's own unit."
+    )
+    yield _table(
+        ("Part", "Register", "Name", "Storage", "Limits", "Unit", "Note"),
+        (
+            (
+                part.name,
+                f"{each.address}",
+                _named(each),
+                STORAGE[each.storage],
+                _limits(each),
+                each.unit,
+                each.note,
+            )
+            for part, registers in maps
+            for each in registers.registers
+            if each.access != "r"
+        ),
+    )
+    yield from _listed("## What is not exported", _not_exported(family.name))
+
+
+def _companions(spec: FamilySpec) -> Iterator[str]:
+    for part in spec.parts:
+        for companion, names in part.companions.items():
+            yield f"{part.name} `{companion}`: " + ", ".join(f"`{name}`" for name in names)
 
 
 def _settings(spec: FamilySpec) -> str:
     pacing = spec.pacing
     holes = "may be read over" if spec.read.holes == "readable" else "spoil a request"
+    request = f"{spec.read.words}; registers that are not listed {holes}" if spec.parts else ""
     rows = [
         ("Vendor", spec.vendor),
         ("Links, default ports", ", ".join(f"`{kind}` {port}" for kind, port in spec.links.items())),
         ("Models", ", ".join(spec.models)),
         ("Clients", "several at a time" if spec.connection == "shared" else "one at a time"),
-        ("Registers a request", f"{spec.read.words}; registers that are not listed {holes}"),
-        ("Pause between requests", _seconds(pacing.pause)),
+        ("Registers a request", request),
+        ("Pause between requests", _seconds(pacing.pause) if pacing.pause else ""),
+        *((f"Least time between requests `{kind}`", _seconds(time)) for kind, time in pacing.between.items()),
         ("Longest wait for an answer", _seconds(pacing.timeout)),
         ("The device renews its values", f"every {_seconds(spec.refresh)}"),
         ("A read takes at most", _seconds(spec.deadline)),
