@@ -25,6 +25,7 @@ NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 ANY_PART: Final = ""
 """The key of `units` when one unit id is given for the whole device."""
 
+_URL: Final = re.compile(r"https?://[A-Za-z0-9._:\[\]-]+(?:/[!-~]*)?")
 _HOST_LABEL: Final = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
 
 
@@ -68,6 +69,12 @@ def _host(value: object) -> object:
         if len(value) > 253 or labels[-1].isdigit() or not all(map(_HOST_LABEL.fullmatch, labels)):
             hint = "; the port has a key of its own" if value.count(":") == 1 else ""
             raise ValueError(f"{found(value)} is not a host name or an IP address{hint}") from None
+    return value
+
+
+def _url(value: object) -> object:
+    if isinstance(value, str) and not _URL.fullmatch(value):
+        raise ValueError(f"{found(value)} is not the address of a service; write one like https://host/path")
     return value
 
 
@@ -122,7 +129,7 @@ class Account(Section):
     """
 
     family: str
-    url: Annotated[Line, Field(pattern=r"^https?://[^\s@?#]+$")] | None = None
+    url: Annotated[str, BeforeValidator(_url)] | None = None
     username: Line | None = None
     password: SecretVariable | None = None
     password_file: SecretFile | None = None
