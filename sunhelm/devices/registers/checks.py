@@ -100,24 +100,22 @@ def _bits_at(draft: Draft, address: int) -> int:
 def check_series(drafts: Sequence[Draft]) -> None:
     """Note registers that would be the same series: never both at once unless one stands in for the other."""
     by_name = {draft.register.name: draft for draft in drafts}
-    seen: dict[tuple[str, frozenset[tuple[str, str]]], Draft] = {}
+    better = {
+        draft.register.name: _better(draft.register, by_name) for draft in drafts if draft.register.instead_of
+    }
+    users: dict[tuple[str, frozenset[tuple[str, str]]], list[Draft]] = {}
     for draft in drafts:
-        register = draft.register
-        for quantity in _quantities(register):
-            series = (quantity.metric, frozenset(register.labels.items()))
-            other = seen.setdefault(series, draft)
-            if other is draft or _relatives(other, by_name) & _relatives(draft, by_name):
-                continue
-            detail = (
-                f'{quantity.metric} is also "{other.register.name}" of line {other.row.line}; other labels, '
-            )
-            draft.row.wrong(
-                "quantity", "same series twice", detail + "another name or instead_of tell them apart"
-            )
-
-
-def _relatives(draft: Draft, by_name: dict[str, Draft]) -> set[str]:
-    return {draft.register.name, *_better(draft.register, by_name)}
+        name = draft.register.name
+        for quantity in _quantities(draft.register):
+            same = users.setdefault((quantity.metric, frozenset(draft.register.labels.items())), [])
+            for other in same:
+                rival = other.register.name
+                if rival not in better.get(name, ()) and name not in better.get(rival, ()):
+                    detail = f'{quantity.metric} is also "{rival}" of line {other.row.line}; '
+                    detail += "other labels, another name or instead_of tell them apart"
+                    draft.row.wrong("quantity", "same series twice", detail)
+                    break
+            same.append(draft)
 
 
 def _quantities(register: Register) -> Iterator[Quantity]:

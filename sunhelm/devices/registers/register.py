@@ -133,9 +133,10 @@ class RegisterMap:
 
     name: str
     registers: tuple[Register, ...]
+    _by_name: Mapping[str, Register] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_by_name", {register.name: register for register in self.registers})
 
     def __getitem__(self, name: str) -> Register:
-        for register in self.registers:
-            if register.name == name:
-                return register
-        raise KeyError(name)
+        return self._by_name[name]

@@ -216,6 +216,12 @@ def test_words_may_be_shared_by_different_bits_or_on_purpose(
     assert load(f"address,type,name\n{rows}").registers
 
 
+def test_a_float_may_have_a_number_that_means_not_available(load: Load) -> None:
+    [register] = load("address,type,name,absent\n1,f32,power,0;-1\n").registers
+    assert register.absent == {0, -1}
+    assert codec.plain_value(register, codec.pack(register.type, -1.0)) is None
+
+
 def test_the_two_tables_are_numbered_apart(load: Load) -> None:
     registers = load(
         "address,type,table,name\n5,u16,input,first\n1,u16,holding,second\n5,u16,,third\n"
@@ -316,12 +322,26 @@ def test_mistakes_between_rows(mistakes: Mistakes, text: str, said: str) -> None
     assert mistakes(text)[0].startswith(said)
 
 
-def test_stand_ins_of_stand_ins_may_be_the_same_series(load: Load) -> None:
-    registers = load(
-        "address,type,unit,name,quantity,instead_of\n5,u16,W,oldest,pv_power,old\n6,u16,W,old,pv_power,power\n"
-        "7,u32,W,power,pv_power,\n9,u16,W,other,pv_power,power\n"
-    ).registers
-    assert len({register.quantity for register in registers}) == 1
+STAND_INS = """\
+address,type,unit,name,quantity,instead_of
+5,u16,W,oldest,pv_power,old
+6,u16,W,old,pv_power,power
+7,u32,W,power,pv_power,
+"""
+
+
+def test_a_stand_in_and_its_stand_in_are_the_same_series(load: Load) -> None:
+    registers = load(STAND_INS)
+    assert registers["oldest"].quantity is registers["power"].quantity
+    with pytest.raises(KeyError):
+        registers["older"]
+
+
+def test_two_stand_ins_for_one_register_would_be_read_at_once(mistakes: Mistakes) -> None:
+    [mistake] = mistakes(STAND_INS + "9,u16,W,other,pv_power,power\n")
+    assert mistake.startswith(
+        'pack.csv:5:quantity: same series twice - solar_pv_power_watts is also "oldest" of'
+    )
 
 
 def test_all_mistakes_are_told_at_once_in_the_order_of_the_lines(mistakes: Mistakes) -> None:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
+from sunhelm.devices.registers import words as words_module
 from sunhelm.devices.registers.words import Raw, limits, pack, parse_type, unpack
 
 WHOLE = [
@@ -261,3 +262,11 @@ def test_the_bits_of_types_that_share_a_word() -> None:
         0xFFFFFFFF,
     ]
     assert parse_type("string2").bits == 0xFFFFFFFF
+
+
+def test_every_type_that_the_reference_names_is_one() -> None:
+    table = (words_module.__doc__ or "").split("\n\n")[2]
+    names = [name for line in table.splitlines() for name in line[:32].split() if name != "..."]
+    assert len(names) == 27
+    for name in names:
+        assert parse_type(name.replace("N", "4")).words >= 1
