@@ -19,6 +19,8 @@ _REST_VOLTAGE: Final = (
 )
 _REST_SHARES: Final = tuple(share for share, _ in _REST_VOLTAGE)
 
+_LONGEST_S: Final = 240 * 3600.0  # no management counts further
+
 
 @dataclass(frozen=True, slots=True)
 class BatterySpec:
@@ -122,7 +124,7 @@ class Battery:
             charge_limit_w=charge_w,
             discharge_limit_w=discharge_w,
             consumed_ah=(1.0 - self.soc) * self.spec.charge_ah,
-            time_to_go_s=self.stored_j / power_w if power_w > 1.0 else 0.0,
+            time_to_go_s=min(_LONGEST_S, self.stored_j / power_w) if power_w > 1.0 else 0.0,
         )
 
     def _current_limits(self) -> tuple[float, float]:

@@ -144,6 +144,11 @@ class Plant:
         """Unix time in seconds of `state`."""
         return self.state.time
 
+    @property
+    def recharging(self) -> bool:
+        """Whether the battery fell far below its minimum and is being brought up again."""
+        return self._recharging
+
     def advance(self, seconds: float) -> int:
         """Move the plant's time on by `seconds`; return how many whole steps that brought.
 

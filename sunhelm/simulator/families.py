@@ -1,0 +1,77 @@
+"""The families that the simulator can play, and the ports they take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Protocol
+
+from sunhelm.simulator.clock import Clock
+from sunhelm.simulator.faces.victron import VictronFace
+from sunhelm.simulator.faults import Faults
+from sunhelm.simulator.modbus_device import Limits
+from sunhelm.simulator.modbus_server import ModbusServer
+from sunhelm.simulator.plant import Plant
+from sunhelm.simulator.request_log import RequestLog
+
+
+class Endpoint(Protocol):
+    """One simulated system on its port, whatever it speaks."""
+
+    faults: Faults
+    log: RequestLog
+
+    @property
+    def port(self) -> int:
+        """The number of the port, known once it was opened."""
+
+    async def open(self, host: str, port: int) -> None:
+        """Listen; port 0 takes any free one. Raises OSError when that cannot be."""
+
+    async def close(self) -> None:
+        """Stop listening and end every connection."""
+
+    def update(self) -> None:
+        """Let the device do what it does by itself once a step."""
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedFamily:
+    """A family that can be played: what it speaks, and how to put it before a plant."""
+
+    protocol: str
+    build: Callable[[Plant, Clock, Faults], Endpoint]
+
+
+PORT_OFFSETS: Mapping[str, int] = MappingProxyType(
+    {
+        "victron": 0,
+        "sec1000s": 1,
+        "sunspec": 2,
+        "huawei": 3,
+        "sma": 4,
+        "deye": 5,
+        "givenergy": 6,
+        "givenergy_evc": 7,
+        "redback": 8,
+        "sessy": 9,
+        "izypower": 10,
+        "tariff": 11,
+        "deye_solarman": 20,
+    }
+)
+"""Where each family stands above the first port, so that it keeps its port whoever else is played."""
+
+
+def _victron(plant: Plant, clock: Clock, faults: Faults) -> Endpoint:
+    face = VictronFace(plant, clock=clock)
+    # The GX takes as many words to write as to read, two more than the specification.
+    limits = Limits(functions={3, 4, 6, 16}, write_words=125)
+    return ModbusServer(face, limits=limits, faults=faults, clock=clock)
+
+
+FAMILIES: Mapping[str, SimulatedFamily] = MappingProxyType(
+    {"victron": SimulatedFamily("Modbus TCP", _victron)}
+)
+"""What can be played, by name, in the order of the ports."""
