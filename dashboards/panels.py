@@ -72,6 +72,8 @@ def number(
     """
     panel = _framed(stat.Panel(), frame, series, now=now).unit(unit).thresholds(thresholds(steps))
     panel.color_mode(look.BigValueColorMode.VALUE).graph_mode(look.BigValueGraphMode.NONE)
+    # Else every number would take the largest size that fits its own digits.
+    panel.text(_sizes(title=14, value=36 if len(series) == 1 else 26)).wide_layout(False)
     return panel.reduce_options(_last()).text_mode(
         look.BigValueTextMode.VALUE if len(series) == 1 else look.BigValueTextMode.VALUE_AND_NAME
     )
@@ -81,6 +83,9 @@ def share(frame: Frame, series: Sequence[Series], steps: Steps, *, now: bool = T
     """Return bars from 0 to 100 % for the last value of each ratio; `now` as for a number."""
     panel = _framed(bargauge.Panel(), frame, series, now=now).unit("percentunit").min(0).max(1)
     panel.orientation(look.VizOrientation.HORIZONTAL).display_mode(look.BarGaugeDisplayMode.LCD)
+    panel.text(_sizes(title=14, value=26))
+    if not any("{{" in one.name for one in series):
+        panel.name_placement(look.BarGaugeNamePlacement.HIDDEN)
     return panel.thresholds(thresholds(steps)).reduce_options(_last())
 
 
@@ -99,9 +104,12 @@ def chart(frame: Frame, unit: str, series: Sequence[Series], *, line_width: int 
 
 
 def stacked(panel: timeseries.Panel, *, opacity: int) -> timeseries.Panel:
-    """Fill the areas of a chart and pile them up, those below zero downward."""
+    """Fill the areas of a chart and pile them up, those below zero downward.
+
+    They have no outline: that of a series which is zero would hide the one below it.
+    """
     mode = common.StackingConfig().mode(look.StackingMode.NORMAL).group("A")
-    return panel.stacking(mode).fill_opacity(opacity)
+    return panel.stacking(mode).fill_opacity(opacity).line_width(0)
 
 
 def of_each_day(panel: AnyPanel, *, days: int) -> AnyPanel:
@@ -112,7 +120,7 @@ def of_each_day(panel: AnyPanel, *, days: int) -> AnyPanel:
 def bars(panel: timeseries.Panel) -> timeseries.Panel:
     """Draw each value as a bar that begins at its time: a day from its midnight on."""
     panel.draw_style(look.GraphDrawStyle.BARS).bar_alignment(look.BarAlignment.AFTER)
-    return panel.bar_width_factor(0.8).fill_opacity(80).line_width(0)
+    return panel.bar_width_factor(0.8).fill_opacity(80)
 
 
 def listing(frame: Frame, columns: Sequence[Series], labels: Sequence[str]) -> table.Panel:
@@ -171,6 +179,10 @@ def _framed(
                 [model.DynamicConfigValue(id_val=key, value=value) for key, value in properties.items()],
             )
     return panel
+
+
+def _sizes(*, title: float, value: float) -> common.VizTextDisplayOptions:
+    return common.VizTextDisplayOptions().title_size(title).value_size(value)
 
 
 def _last() -> common.ReduceDataOptions:

@@ -37,6 +37,11 @@ def power(what: Source | Point) -> str:
     return f"sum({chosen(f'solar_{what}_power_watts', devices=devices)})"
 
 
+def power_now(what: Source | Point) -> str:
+    """Return the power in whole watts, so that what is left of a sum does not become a femtowatt."""
+    return f"round({power(what)})"
+
+
 def inflow(what: Source | Point) -> str:
     """Return the part of the power that comes into the house: production, import, discharge."""
     return f"clamp_min({power(what)}, 0)"

@@ -34,6 +34,7 @@ from dashboards.queries import (
     inflow,
     outflow,
     power,
+    power_now,
     share_not,
 )
 
@@ -113,28 +114,28 @@ def _power_now() -> tuple[stat.Panel, ...]:
             "PV",
             "Power of all PV of the chosen devices.",
             "No PV power now: asleep, down, or no PV",
-            power("pv"),
+            power_now("pv"),
             {None: COLOURS["PV"]},
         ),
         panel(
             "Grid (+ import)",
             "Power at the grid connection: positive when importing.",
             "No grid power now: is a grid meter chosen above?",
-            power("grid"),
+            power_now("grid"),
             {None: COLOURS["Grid export"], 0: COLOURS["Grid import"]},
         ),
         panel(
             "Battery (+ discharge)",
             "Power of all batteries of the chosen devices: positive when discharging.",
             "No battery power now",
-            power("battery"),
+            power_now("battery"),
             {None: COLOURS["Battery charge"], 0: COLOURS["Battery discharge"]},
         ),
         panel(
             "Load",
             "Power of the loads of the house. PV + grid + battery = load, but for losses.",
             "No load power now: is a grid meter chosen above?",
-            power("load"),
+            power_now("load"),
             {None: COLOURS["Load"]},
         ),
     )
@@ -190,7 +191,7 @@ def _power() -> timeseries.Panel:
             Series("Load", power("load"), _LINE),
         ],
     )
-    return stacked(panel, opacity=50)
+    return stacked(panel, opacity=70)
 
 
 def _battery() -> timeseries.Panel:
@@ -326,7 +327,7 @@ def _strings() -> timeseries.Panel:
         "watt",
         [Series("{{device}} {{string}}", chosen("solar_pv_string_power_watts"))],
     )
-    return stacked(panel, opacity=40)
+    return stacked(panel, opacity=60)
 
 
 def _devices() -> table.Panel:
@@ -346,11 +347,11 @@ def _devices() -> table.Panel:
     }
     return listing(
         Frame(
-            "Devices",
+            "State of the devices",
             "Asleep is as it should be: no sun. The oldest data is of the group that is read least often.",
             "No device is watched: is the exporter in Prometheus?",
             24,
-            7,
+            6,
         ),
         [
             Series("State", device_state(), coloured),
