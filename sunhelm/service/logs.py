@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Final, Literal, TextIO
 
 import structlog
+from aiohttp.http_exceptions import HttpProcessingError
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from sunhelm.configuration.mistakes import one_line
@@ -61,6 +62,7 @@ def configure_logs(level: Level = "info", form: Format = "logfmt", stream: TextI
     root.setLevel(LEVELS[level])
     for name, quiet in _QUIET.items():
         logging.getLogger(name).setLevel(logging.NOTSET if level == "debug" else quiet)
+    logging.getLogger("aiohttp.server").addFilter(_is_not_about_a_request_that_is_no_http)
     logging.captureWarnings(capture=True)
     structlog.configure(
         processors=[*before, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -68,6 +70,12 @@ def configure_logs(level: Level = "info", form: Format = "logfmt", stream: TextI
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,
     )
+
+
+def _is_not_about_a_request_that_is_no_http(record: logging.LogRecord) -> bool:
+    """Keep out what anybody who reaches the port could fill the log with, a traceback for each request."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, HttpProcessingError)
 
 
 def _add_time(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
