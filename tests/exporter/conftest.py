@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
+from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.app import Exporter, add_exporter
 from exporter.flight import Flight
@@ -188,8 +189,23 @@ def exporter(device: FakeDevice, clock: ManualClock, make_target: Callable[..., 
     return Exporter(targets, instruments, clock=clock)
 
 
+@pytest.fixture
+def shed(
+    exporter: Exporter,
+    make_device: Callable[..., FakeDevice],
+    make_target: Callable[..., Target],
+    clock: ManualClock,
+) -> FakeDevice:
+    """A second device of the exporter."""
+    shed = make_device("shed", clock=clock)
+    exporter.targets.replace({**exporter.targets, "shed": make_target(shed)})
+    return shed
+
+
 def application(exporter: Exporter) -> web.Application:
-    app = create_application(Health("Sunhelm exporter"))
+    health = Health("Sunhelm exporter")
+    health.set_ready()
+    app = create_application(health)
     add_exporter(app, exporter)
     return app
 
@@ -205,3 +221,17 @@ async def raw_client(exporter: Exporter) -> AsyncIterator[TestClient[Any, Any]]:
     """A client that leaves bodies as they came."""
     async with TestClient(TestServer(application(exporter)), auto_decompress=False) as client:
         yield client
+
+
+def series(page: str) -> dict[tuple[str, ...], float]:
+    return {
+        (sample.name, *(f"{name}={value}" for name, value in sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(page)
+        for sample in family.samples
+    }
+
+
+@pytest.fixture(scope="session")
+def series_of() -> Callable[[str], dict[tuple[str, ...], float]]:
+    """Parse a page: a value by the metric's name and its labels, sorted, as "name=value"."""
+    return series

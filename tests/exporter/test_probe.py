@@ -4,25 +4,16 @@ import asyncio
 from typing import Any
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families as parse
 
 from exporter.probe import TIMEOUT_HEADER, BadRequest, scrape_timeout
 from sunhelm.devices.errors import Reason
 
 
-def values(page: str) -> dict[tuple[str, ...], float]:
-    return {
-        (sample.name, *(f"{name}={value}" for name, value in sorted(sample.labels.items()))): sample.value
-        for family in parse(page)
-        for sample in family.samples
-    }
-
-
-async def test_a_probe_reads_the_device_and_shows_it(client: Any, device: Any) -> None:
+async def test_a_probe_reads_the_device_and_shows_it(client: Any, device: Any, series_of: Any) -> None:
     answer = await client.get("/probe?target=gx")
 
     assert answer.status == 200
-    page = values(await answer.text())
+    page = series_of(await answer.text())
     assert page["solar_device_up",] == 1
     assert page["solar_grid_power_watts",] == 1
     assert page["solar_grid_phase_power_watts", "phase=L2"] == -7
@@ -32,16 +23,18 @@ async def test_a_probe_reads_the_device_and_shows_it(client: Any, device: Any) -
     assert device.reads == [None]
 
 
-async def test_every_probe_reads_anew_once_the_values_are_old(client: Any, device: Any, clock: Any) -> None:
+async def test_every_probe_reads_anew_once_the_values_are_old(
+    client: Any, device: Any, clock: Any, series_of: Any
+) -> None:
     for expected in (1, 2, 3):
-        page = values(await (await client.get("/probe?target=gx")).text())
+        page = series_of(await (await client.get("/probe?target=gx")).text())
         assert page["solar_grid_power_watts",] == expected
         await clock.advance(1.0)
 
 
-async def test_a_young_reading_is_served_again_and_says_so(client: Any, device: Any) -> None:
-    first = values(await (await client.get("/probe?target=gx")).text())
-    second = values(await (await client.get("/probe?target=gx")).text())
+async def test_a_young_reading_is_served_again_and_says_so(client: Any, device: Any, series_of: Any) -> None:
+    first = series_of(await (await client.get("/probe?target=gx")).text())
+    second = series_of(await (await client.get("/probe?target=gx")).text())
 
     assert (first["solar_probe_served_again",], second["solar_probe_served_again",]) == (0, 1)
     time = ("solar_group_timestamp_seconds", "group=live")
@@ -50,19 +43,21 @@ async def test_a_young_reading_is_served_again_and_says_so(client: Any, device: 
 
 
 @pytest.mark.parametrize("reason", list(Reason))
-async def test_a_device_that_fails_is_down_but_answered(client: Any, device: Any, reason: Reason) -> None:
+async def test_a_device_that_fails_is_down_but_answered(
+    client: Any, device: Any, reason: Reason, series_of: Any
+) -> None:
     device.fails = reason
     answer = await client.get("/probe?target=gx")
 
     assert answer.status == 200
-    page = values(await answer.text())
+    page = series_of(await answer.text())
     assert page["solar_device_up",] == 0
     assert page["solar_group_failure", "group=live", f"reason={reason.value}"] == 1
     assert not [name for name, *_ in page if name.startswith(("solar_grid", "solar_victron"))]
 
 
 async def test_a_scrape_ends_in_time_though_the_device_does_not(
-    client: Any, device: Any, clock: Any, settle: Any
+    client: Any, device: Any, clock: Any, settle: Any, series_of: Any
 ) -> None:
     device.hold()
     scrape = asyncio.create_task(client.get("/probe?target=gx", headers={TIMEOUT_HEADER: "5"}))
@@ -74,15 +69,15 @@ async def test_a_scrape_ends_in_time_though_the_device_does_not(
     device.release()
 
     assert answer.status == 200
-    page = values(await answer.text())
+    page = series_of(await answer.text())
     assert page["solar_device_up",] == 0
     assert page["solar_group_failure", "group=all", "reason=timeout"] == 1
     assert page["solar_probe_duration_seconds",] == pytest.approx(4.5)
     assert page["solar_probe_timeout_seconds",] == 4.5
 
 
-async def test_only_the_groups_asked_for_are_read_and_shown(client: Any, device: Any) -> None:
-    page = values(await (await client.get("/probe?target=gx&group=settings")).text())
+async def test_only_the_groups_asked_for_are_read_and_shown(client: Any, device: Any, series_of: Any) -> None:
+    page = series_of(await (await client.get("/probe?target=gx&group=settings")).text())
 
     assert device.reads == [frozenset({"settings"})]
     assert ("solar_group_success", "group=live") not in page
