@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
-from collections.abc import Generator
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,3 +100,75 @@ def promtool() -> str:
 @pytest.fixture(scope="session")
 def prometheus_program() -> str:
     return _program("prometheus", "prometheus")
+
+
+def _free_ports(count: int) -> list[int]:
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return [each.getsockname()[1] for each in sockets]
+
+
+@dataclass
+class RunningDemo:
+    """`sunhelm demo` on ports of its own, with what it printed when all was ready."""
+
+    process: subprocess.Popen[str]
+    directions: str
+    exporter: str
+    prometheus: str
+
+    def children(self) -> list[int]:
+        """Return the process ids of its children."""
+        pid = self.process.pid
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> tuple[int, str]:
+        """Send a signal, and return the exit status and what was printed from then on."""
+        self.process.send_signal(number)
+        return self.rest()
+
+    def rest(self) -> tuple[int, str]:
+        """Wait for the end, and return the exit status and what was printed since it was ready."""
+        output, _ = self.process.communicate(timeout=30)
+        return self.process.returncode, output
+
+
+@pytest.fixture(scope="session")
+def start_demo(root: Path) -> Iterator[Callable[..., RunningDemo]]:
+    """Start `sunhelm demo` with these options on free ports; returns when it says that all is ready."""
+    running: list[subprocess.Popen[str]] = []
+
+    def start(*options: str) -> RunningDemo:
+        simulator, exporter, prometheus = _free_ports(3)
+        process = subprocess.Popen(
+            [
+                Path(sys.executable).with_name("sunhelm"),
+                "demo",
+                f"--simulator-port={simulator}",
+                f"--exporter-port={exporter}",
+                f"--prometheus-port={prometheus}",
+                *options,
+            ],
+            cwd=root,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        running.append(process)
+        assert process.stdout is not None
+        directions = ""
+        for line in process.stdout:
+            directions += line
+            if line.startswith("Ctrl-C"):
+                return RunningDemo(
+                    process, directions, f"http://127.0.0.1:{exporter}", f"http://127.0.0.1:{prometheus}"
+                )
+        pytest.fail(f"the demo did not start: {directions}")
+
+    yield start
+    for process in running:
+        if process.poll() is None:
+            process.terminate()
+        process.wait(timeout=30)
+        assert process.stdout is not None
+        process.stdout.close()

@@ -10,7 +10,7 @@ import socket
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +19,7 @@ import yaml
 
 from sunhelm.cli.processes import ProcessEnded, Processes
 from sunhelm.cli.readiness import answers, takes_connections
+from sunhelm.simulator.families import FAMILIES, PORT_OFFSETS
 
 NAME: Final = "demo"
 HELP: Final = "run a simulated home, the exporter, and Prometheus where it is installed"
@@ -27,8 +28,8 @@ HOST: Final = "127.0.0.1"
 ALERTS: Final = Path(__file__).parents[2] / "alerts"
 """The rules, where this runs from a checkout; an installed package has none."""
 
-DEVICES: Final[Mapping[str, int]] = {"victron": 0}
-"""The simulated devices, named after their families, and how far their ports are from the first."""
+MIDSUMMER: Final = "2026-06-21T08:00"
+"""When the demo begins unless asked otherwise: at night or in winter there is little to see."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class Ports:
 
     def taken(self) -> Iterator[str]:
         """Yield a sentence for each port that something else listens at."""
-        wanted = [(f"simulated {name}", "simulator", self.device(name)) for name in DEVICES]
+        wanted = [(f"simulated {name}", "simulator", self.device(name)) for name in FAMILIES]
         wanted.append(("exporter", "exporter", self.exporter))
         if self.prometheus is not None:
             wanted.append(("Prometheus", "prometheus", self.prometheus))
@@ -55,26 +56,32 @@ class Ports:
 
     def device(self, name: str) -> int:
         """Return the port of a simulated device."""
-        return self.simulator + DEVICES[name]
+        return self.simulator + PORT_OFFSETS[name]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
-    ports = {"simulator": 10500, "exporter": 10480, "prometheus": 10490}
-    for program, port in ports.items():
+    ports = (
+        ("simulator", "the first simulated device", 10500),
+        ("exporter", "the exporter", 10480),
+        ("prometheus", "Prometheus", 10490),
+    )
+    for program, what, port in ports:
         parser.add_argument(
             f"--{program}-port",
             type=int,
             default=port,
             metavar="PORT",
-            help=f"port of the {program} (%(default)s)",
+            help=f"port of {what} (%(default)s)",
         )
     parser.add_argument("--no-prometheus", action="store_true", help="do not run Prometheus")
     parser.add_argument(
         "--speed", type=float, default=60.0, help="how fast the simulated time runs; 1 is real (%(default)g)"
     )
     parser.add_argument("--seed", type=int, help="repeats the same weather and loads")
-    parser.add_argument("--start", metavar="TIME", help="when the simulated time begins")
+    parser.add_argument(
+        "--start", default=MIDSUMMER, metavar="TIME", help="when the simulated time begins (%(default)s)"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -145,7 +152,7 @@ class Demo:
 
     async def _start(self, processes: Processes) -> None:
         simulate = [_command("sunhelm"), "simulate", f"--host={HOST}", f"--port={self.ports.simulator}"]
-        first = next(iter(DEVICES))
+        first = next(iter(FAMILIES))
         await processes.start(
             "simulator", [*simulate, *self.simulation], takes_connections(HOST, self.ports.device(first))
         )
@@ -184,17 +191,17 @@ class Demo:
     def _directions(self) -> Iterator[str]:
         exporter = f"http://localhost:{self.ports.exporter}"
         yield "A simulated home runs, and is read when you ask:"
-        for name in DEVICES:
+        for name in FAMILIES:
             yield f"  simulated {name:<14} {HOST}:{self.ports.device(name)}"
         yield f"  {'exporter':<24} {exporter}"
-        if self.ports.prometheus is None:
-            yield f"  {'Prometheus':<24} does not run; on Debian: apt-get install prometheus"
-        else:
+        if shutil.which("prometheus") is None:
+            yield f"  {'Prometheus':<24} is not installed; on Debian: apt-get install prometheus"
+        if self.ports.prometheus is not None:
             yield f"  {'Prometheus':<24} http://localhost:{self.ports.prometheus}"
         yield f"  {'logs and configuration':<24} {self.folder}"
         yield ""
         yield "Try:"
-        for name in DEVICES:
+        for name in FAMILIES:
             yield f"  curl '{exporter}/probe?target={name}'"
         yield f"  curl '{exporter}/sd'"
         if self.ports.prometheus is not None:
@@ -211,7 +218,7 @@ def site_file(ports: Ports) -> dict[str, Any]:
     """Return the site file: every simulated device, named after its family."""
     return {
         "site": {"name": "demo", "zone": "Europe/Amsterdam"},
-        "devices": {name: {"family": name, "host": HOST, "port": ports.device(name)} for name in DEVICES},
+        "devices": {name: {"family": name, "host": HOST, "port": ports.device(name)} for name in FAMILIES},
     }
 
 

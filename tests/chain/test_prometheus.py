@@ -1,0 +1,102 @@
+"""The whole chain on real servers: simulated device, wire, exporter, `/sd`, Prometheus, PromQL."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+import pytest
+
+from sunhelm.simulator.house import House
+
+pytestmark = pytest.mark.integration
+
+PATIENCE_S: Final = 60.0
+ROUNDING_W: Final = 15.0
+"""Each of the dozen registers is rounded to a watt."""
+
+
+def page(url: str) -> str:
+    with urllib.request.urlopen(url, timeout=20) as answer:
+        return str(answer.read().decode())
+
+
+def eventually(look: Callable[[], Any], enough: Callable[[Any], object]) -> Any:
+    """Look until it is enough; what Prometheus has found and scraped shows after some seconds."""
+    end = time.monotonic() + PATIENCE_S
+    while not enough(seen := look()):
+        assert time.monotonic() < end, f"still {seen!r} after {PATIENCE_S:g} s"
+        time.sleep(0.1)
+    return seen
+
+
+@pytest.fixture(scope="module")
+def demo(start_demo: Callable[..., Any], prometheus_program: str) -> Iterator[Any]:
+    return start_demo("--seed=7", "--start=2026-06-21T09:00:00+02:00", "--speed=60")
+
+
+@pytest.fixture(scope="module")
+def query(demo: Any) -> Callable[[str], list[dict[str, Any]]]:
+    def ask(promql: str) -> list[dict[str, Any]]:
+        parameters = urllib.parse.urlencode({"query": promql})
+        answer = json.loads(page(f"{demo.prometheus}/api/v1/query?{parameters}"))
+        assert answer["status"] == "success", answer
+        return list(answer["data"]["result"])
+
+    return ask
+
+
+def test_the_page_of_a_device_is_clean_and_moves_with_the_sun(demo: Any, promtool: str) -> None:
+    url = f"{demo.exporter}/probe?target=victron"
+    first = page(url)
+    lint = subprocess.run(
+        [promtool, "check", "metrics"], input=first, capture_output=True, text=True, check=False
+    )
+    assert lint.returncode == 0, lint.stderr
+
+    def pv_power(text: str) -> str:
+        (value,) = re.findall(r"^solar_pv_power_watts (.+)$", text, re.MULTILINE)
+        return str(value)
+
+    assert float(pv_power(first)) > 0
+    eventually(lambda: pv_power(page(url)), lambda power: power != pv_power(first))
+
+
+def test_the_device_is_found_and_up(query: Any) -> None:
+    (up,) = eventually(lambda: query('up{job="sunhelm"}'), bool)
+    assert up["value"][1] == "1"
+    assert {name: up["metric"][name] for name in ("device", "site", "family")} == {
+        "device": "victron",
+        "site": "demo",
+        "family": "victron",
+    }
+    (device_up,) = query("solar_device_up")
+    assert device_up["value"][1] == "1"
+
+
+def test_power_is_balanced_within_the_losses_of_the_plant(query: Any) -> None:
+    sources = "solar_pv_power_watts + solar_grid_power_watts + solar_battery_power_watts"
+    (lost,) = eventually(lambda: query(f"{sources} - solar_load_power_watts"), bool)
+    assert lost["metric"]["device"] == "victron"
+    house = House()
+    most = house.phases * house.inverter.loss(house.inverter_rating_w)
+    assert -ROUNDING_W <= float(lost["value"][1]) <= most + ROUNDING_W
+
+
+def test_the_rules_are_loaded_and_no_rule_fails(demo: Any, query: Any) -> None:
+    eventually(lambda: query('up{job="sunhelm"}'), bool)
+    groups = json.loads(page(f"{demo.prometheus}/api/v1/rules"))["data"]["groups"]
+    assert groups
+    assert {rule["health"] for group in groups for rule in group["rules"]} <= {"ok", "unknown"}
+
+
+def test_the_exporter_tells_about_itself(query: Any) -> None:
+    (up,) = eventually(lambda: query('up{job="sunhelm-exporter"}'), bool)
+    assert up["value"][1] == "1"
+    assert eventually(lambda: query("sunhelm_exporter_build_info"), bool)

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sunhelm.cli.demo import Ports, prometheus_file, site_file
+from sunhelm.simulator.families import FAMILIES
+
+
+def gone(pids: list[int]) -> bool:
+    return not any(Path(f"/proc/{pid}").exists() for pid in pids)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_demo_serves_and_then_ends_with_all_its_processes(
+    start_demo: Callable[..., Any], number: signal.Signals
+) -> None:
+    demo = start_demo("--no-prometheus")
+    with urllib.request.urlopen(f"{demo.exporter}/probe?target=victron", timeout=20) as answer:
+        page = answer.read().decode()
+    assert "\nsolar_pv_power_watts " in page
+    assert "\nsolar_device_up 1" in page
+    children = demo.children()
+    assert len(children) == 2
+    status, output = demo.end(number)
+    assert (status, output) == (0, "Ended.\n")
+    assert gone(children)
+
+
+def test_a_process_that_dies_is_named_and_takes_the_others_along(start_demo: Callable[..., Any]) -> None:
+    demo = start_demo("--no-prometheus")
+    children = demo.children()
+    os.kill(children[-1], signal.SIGKILL)
+    status, output = demo.rest()
+    assert status == 1
+    assert "exporter ended by SIGKILL" in output
+    assert gone(children)
+
+
+def test_a_port_that_is_taken_is_named() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other, socket.create_server(("127.0.0.1", 0)) as another:
+        taken = Ports(other.getsockname()[1], another.getsockname()[1], None)
+        sentences = list(taken.taken())
+    assert [sentence.rpartition(". ")[2] for sentence in sentences] == [
+        "--simulator-port takes another",
+        "--exporter-port takes another",
+    ]
+
+
+def test_the_devices_are_named_after_their_families() -> None:
+    site = site_file(Ports(10500, 10480, None))
+    assert set(site["devices"]) == set(FAMILIES)
+    assert site["devices"]["victron"] == {"family": "victron", "host": "127.0.0.1", "port": 10500}
+
+
+def test_prometheus_gets_every_rule_file() -> None:
+    rules = prometheus_file(Ports(10500, 10480, 10490))["rule_files"]
+    assert any(name.endswith("recording.yml") for name in rules)
