@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 from urllib.parse import SplitResult
 
@@ -14,7 +15,7 @@ from aiohttp import web
 
 from exporter.debug import debug_page
 from exporter.discovery import target_groups
-from exporter.exposition import Joined, json_response, metrics_response, text_response
+from exporter.exposition import Joined, done, json_response, metrics_response, text_response
 from exporter.flight import Answer, Grounded
 from exporter.instruments import Instruments
 from exporter.metrics import Page, Scrape
@@ -72,10 +73,21 @@ class Exporter:
         self.instruments.probed(probed.answer)
         return probed
 
-    def put(self, page: Page, probed: Probed, labels: Mapping[str, str] | None = None) -> None:
-        """Put a probe on a page, and count what did not fit."""
-        dropped = page.add(probed.answer.reading, probed.scrape, labels)
-        self.instruments.dropped(probed.target.name, dropped)
+    async def page(self, probes: Sequence[Probed], *, labelled: bool) -> Page:
+        """Return the page of these probes, with the labels of their devices or without."""
+
+        def build() -> tuple[Page, list[int]]:
+            page = Page()
+            return page, [
+                page.add(probed.answer.reading, probed.scrape, probed.target.labels if labelled else None)
+                for probed in probes
+            ]
+
+        samples = sum(len(probed.answer.reading.samples) for probed in probes)
+        page, dropped = await done(build, samples=samples)
+        for probed, count in zip(probes, dropped, strict=True):
+            self.instruments.dropped(probed.target.name, count)
+        return page
 
 
 EXPORTER: Final = web.AppKey("exporter", Exporter)
@@ -143,10 +155,9 @@ async def _probe(request: web.Request) -> web.Response:
     with ExitStack() as stack:
         requests = stack.enter_context(watched()) if asked.debug else []
         probed = await exporter.probe(target, timeout_s, asked.groups)
-    page = Page()
-    exporter.put(page, probed)
+    page = await exporter.page([probed], labelled=False)
     if asked.debug:
-        return await text_response(request, debug_page(probed, page, requests), samples=len(page))
+        return await text_response(request, partial(debug_page, probed, page, requests), samples=len(page))
     return await metrics_response(request, page, samples=len(page))
 
 
@@ -156,16 +167,16 @@ async def _reading(request: web.Request) -> web.Response:
     timeout_s = scrape_timeout(request.headers, exporter.timeout_offset_s)
     target = find_target(exporter.targets, request.match_info["name"])
     probed = await exporter.probe(target, timeout_s, groups)
-    return await json_response(request, reading_json(probed), samples=len(probed.answer.reading.samples))
+    samples = len(probed.answer.reading.samples)
+    return await json_response(request, partial(reading_json, probed), samples=samples)
 
 
 async def _metrics(request: web.Request) -> web.Response:
     exporter = request.app[EXPORTER]
-    page = Page()
+    probes: Sequence[Probed] = ()
     if exporter.all_devices:
-        timeout_s = scrape_timeout(request.headers, exporter.timeout_offset_s)
-        for probed in await _probe_all(exporter, timeout_s):
-            exporter.put(page, probed, probed.target.labels)
+        probes = await _probe_all(exporter, scrape_timeout(request.headers, exporter.timeout_offset_s))
+    page = await exporter.page(probes, labelled=True)
     everything = Joined(exporter.instruments.registry, page)
     return await metrics_response(request, everything, samples=len(page) + _OWN_SAMPLES)
 
@@ -194,7 +205,7 @@ async def _probe_all(exporter: Exporter, timeout_s: float) -> list[Probed]:
 async def _discovery(request: web.Request) -> web.Response:
     exporter = request.app[EXPORTER]
     here = exporter.external_url or _own_address(request)
-    return await json_response(request, target_groups(exporter.targets.values(), here))
+    return await json_response(request, partial(target_groups, exporter.targets.values(), here))
 
 
 def _own_address(request: web.Request) -> SplitResult:

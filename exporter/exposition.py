@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
-from typing import Final
+from typing import Final, TypeVar
 
 from aiohttp import web
 from prometheus_client import exposition as text
@@ -18,12 +18,14 @@ from prometheus_client.core import Metric
 from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 
+T = TypeVar("T")
+
 _ESCAPING: Final = re.compile(r";\s*escaping\s*=[^;,]*")
 _GZIP: Final = re.compile(r"\s*(?:x-)?gzip\s*(?:;\s*q\s*=\s*([0-9.]+)\s*)?", re.IGNORECASE)
 _NEVER: Final = re.compile(r"0*(?:\.0*)?")
 
 _ON_THE_LOOP: Final = 1_000
-"""Samples that are rendered on the event loop: about 5 ms, no more than another request would notice."""
+"""Samples that are worked on in the event loop: about 5 ms, no more than another request would notice."""
 
 _WORTH_COMPRESSING: Final = 1_024
 _COMPRESSION_LEVEL: Final = 1
@@ -85,22 +87,30 @@ async def metrics_response(request: web.Request, collector: Collector, *, sample
     return response
 
 
-async def json_response(request: web.Request, content: object, *, samples: int = 0) -> web.Response:
-    """Return the content as JSON."""
-    return await _response(request, "application/json", partial(_json, content), samples)
+async def json_response(
+    request: web.Request, content: Callable[[], object], *, samples: int = 0
+) -> web.Response:
+    """Return as JSON what `content` makes."""
+    return await _response(request, "application/json", lambda: _json(content()), samples)
 
 
-async def text_response(request: web.Request, content: str, *, samples: int = 0) -> web.Response:
-    """Return the content as text for a person."""
-    return await _response(request, "text/plain; charset=utf-8", content.encode, samples)
+async def text_response(
+    request: web.Request, content: Callable[[], str], *, samples: int = 0
+) -> web.Response:
+    """Return as text, for a person, what `content` makes."""
+    return await _response(request, "text/plain; charset=utf-8", lambda: content().encode(), samples)
+
+
+async def done(work: Callable[[], T], *, samples: int) -> T:
+    """Do the work on so many samples: here while it is short, else in a thread."""
+    return await asyncio.to_thread(work) if samples > _ON_THE_LOOP else work()
 
 
 async def _response(
     request: web.Request, content_type: str, render: Callable[[], bytes], samples: int
 ) -> web.Response:
     compress = accepts_gzip(request.headers.get("Accept-Encoding", ""))
-    make = partial(_coded, render, compress=compress)
-    body, compressed = await asyncio.to_thread(make) if samples > _ON_THE_LOOP else make()
+    body, compressed = await done(partial(_coded, render, compress=compress), samples=samples)
     headers = {"Content-Type": content_type, "Vary": "Accept-Encoding"}
     if compressed:
         headers["Content-Encoding"] = "gzip"

@@ -87,6 +87,7 @@ class FakeDevice:
     fails: Reason | None = None
     crash: Exception | None = None
     groups: tuple[str, ...] = ("live", "settings")
+    more: tuple[Sample, ...] = ()
     begun: asyncio.Event = field(default_factory=asyncio.Event)
     _gate: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -137,6 +138,7 @@ class FakeDevice:
         outcomes = {name: outcome if name == "live" else replace(outcome, requests=1) for name in names}
         samples = tuple(sample for sample in live + settings if sample.group in names)
         held = (Held(Guard.SENTINEL, "live", "holding 843 battery_soc", "0xFFFF"),)
+        samples += self.more
         return Reading(self.name, taken_at, samples, outcomes, held if "live" in names else ())
 
 

@@ -1,14 +1,21 @@
 from __future__ import annotations
 
+import asyncio
 import gzip
 import subprocess
+import sys
+import threading
 from typing import Any
 
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
+from sunhelm.devices.quantities import CATALOGUE
+from sunhelm.devices.reading import Sample
+
 OPENMETRICS = "application/openmetrics-text"
+WORK = {"_put_all", "collect", "_sample", "generate_latest"}
 PROMETHEUS_2 = (
     "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
     "text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
@@ -106,3 +113,44 @@ async def test_promtool_has_nothing_to_say(
     )
 
     assert (result.returncode, result.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize(
+    "path", ["/probe?target=gx", "/probe?target=gx&debug=true", "/api/v1/readings/gx", "/metrics"]
+)
+async def test_large_pages_are_made_beside_the_event_loop(
+    client: Any, exporter: Any, device: Any, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exporter.all_devices = True
+    cells = [(str(battery), str(cell)) for battery in range(10) for cell in range(150)]
+    device.more = tuple(Sample(CATALOGUE["battery_cell_voltage"], 3.3, labels) for labels in cells)
+    here = threading.get_ident()
+    threads: list[int] = []
+
+    def note(profiled: Any, event: str, argument: object) -> None:
+        if event == "call" and profiled.f_code.co_name in {
+            "_put_all",
+            "collect",
+            "_sample",
+            "generate_latest",
+        }:
+            threads.append(threading.get_ident())
+
+    threading.setprofile(note)
+    sys.setprofile(note)
+    try:
+        answer = await client.get(path)
+    finally:
+        sys.setprofile(None)
+        threading.setprofile(None)
+
+    assert answer.status == 200
+    assert "battery_cell_voltage" in await answer.text()
+    assert threads
+    assert here not in threads
+
+
+async def test_small_pages_need_no_thread(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asyncio, "to_thread", None)
+
+    assert (await client.get("/probe?target=gx")).status == 200
