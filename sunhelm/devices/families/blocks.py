@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -12,7 +12,7 @@ from sunhelm.devices.families.parts import FoundPart
 from sunhelm.devices.families.spec import FamilySpec
 from sunhelm.devices.guards import Witness
 from sunhelm.devices.links.base import RegisterLink, Span, Table
-from sunhelm.devices.registers.plan import Field, plan, split
+from sunhelm.devices.registers.plan import Field, PlanError, plan, split
 from sunhelm.devices.registers.register import Register
 
 _BAD_REGISTER: Final = frozenset({2, 3})
@@ -126,17 +126,28 @@ class BlockReader:
         fields = tuple(sorted({Field(register.address, register.end) for register in registers}))
         key = (part.name, table, fields, refused)
         if key not in self._plans:
-            pacing = self.spec.pacing
             bad = [r for r in part.map.registers if r.table is table and place_of(part, r) in refused]
-            self._plans[key] = plan(
+            readable = self._readable(part, table)
+            forbidden = {address for register in bad for address in range(register.address, register.end)}
+            self._plans[key] = self._cheapest(fields, readable, forbidden)
+        return self._plans[key]
+
+    def _cheapest(
+        self, fields: Sequence[Field], readable: Sequence[Field], forbidden: Collection[int]
+    ) -> tuple[Field, ...]:
+        """Return the plan; a field that shares words with a refused register cannot be read either."""
+        pacing = self.spec.pacing
+        try:
+            return plan(
                 fields,
                 words=self.spec.read.words,
                 request_cost=pacing.request_cost + pacing.pause,
                 word_cost=pacing.word_cost,
-                readable=self._readable(part, table),
-                forbidden={address for register in bad for address in range(register.address, register.end)},
+                readable=readable,
+                forbidden=forbidden,
             )
-        return self._plans[key]
+        except PlanError as error:
+            return self._cheapest([f for f in fields if f not in error.fields], readable, forbidden)
 
     def _readable(self, part: FoundPart, table: Table) -> tuple[Field, ...]:
         """Return what a block may cover: listed registers, and holes that the family says can be read."""
@@ -184,13 +195,12 @@ class BlockReader:
 
     async def _bisect(self, errand: _Errand, block: Field, inside: Sequence[Register]) -> None:
         """Find the register that spoils the block, and read the others."""
-        halves = split(block, [Field(register.address, register.end) for register in inside])
-        for half in halves:
-            await self._read_block(errand, half, inside)
-        if not halves:
-            for register in inside:
+        for register in inside:
+            if Field(register.address, register.end) == block:
                 self.unsupported.add(place_of(errand.part, register), errand.deadline.clock.time())
                 errand.result.refused.append(register)
+        for half in split(block, [Field(register.address, register.end) for register in inside]):
+            await self._read_block(errand, half, inside)
 
     def _witnessed(self, errand: _Errand, block: Field, words: tuple[int, ...]) -> bool:
         """Whether the identity words inside the block, if it has any, are those known."""

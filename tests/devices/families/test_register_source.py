@@ -137,6 +137,24 @@ async def test_every_register_is_read_or_named(
     assert len(values(fetched["live"])) == 4 - len(bad)
 
 
+async def test_a_register_inside_a_refused_one_is_still_read(
+    make_source: Make, link: Any, clock: Any
+) -> None:
+    words = """
+        address,type,group,name
+        1,u32,live,whole
+        =1,u16,live,upper
+        3,u16,live,next
+    """
+    source = make_source(ONE_PART, {"map.csv": words})
+    link.set(1, 1, 5)
+    link.set(1, 3, 7)
+    for _ in range(2):
+        fetched = await fetch(source, clock)
+        assert fetched["live"].outcome.ok
+    assert values(fetched["live"]) == {"testfamily_next": 7.0}
+
+
 async def test_a_time_out_fails_the_groups_of_that_block_only(
     make_source: Make, link: Any, clock: Any
 ) -> None:
