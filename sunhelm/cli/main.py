@@ -15,6 +15,9 @@ from sunhelm import __version__
 
 SUBCOMMANDS: Final = {
     "check": "validate the site file without starting anything",
+    "read": "read a device now and show what it says",
+    "dump": "write a redacted file of everything a device says, for a bug report or a test",
+    "settings": "keep a copy of every setting of a device, or compare with one",
     "demo": "run a simulated home, the exporter, and Prometheus where it is installed",
     "simulate": "serve a home of simulated devices on their own wire protocols",
     "healthcheck": "ask a running exporter or controller whether it is alive",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sunhelm.configuration.complaints import not_among
@@ -38,6 +38,10 @@ class DeviceConfig:
     control: Control = field(default_factory=Control)
     export_limit: ExportRange | None = None
     map: Path | None = None
+
+    def with_profile(self, profile: Profile) -> DeviceConfig:
+        """Return the same device, read as much as this profile says."""
+        return replace(self, profile=profile)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Protocol
 
 from sunhelm.simulator.clock import Clock
+from sunhelm.simulator.faces.sec1000 import Sec1000Box
 from sunhelm.simulator.faces.victron import VictronFace
 from sunhelm.simulator.faults import Faults
 from sunhelm.simulator.modbus_device import Limits
@@ -71,7 +72,14 @@ def _victron(plant: Plant, clock: Clock, faults: Faults) -> Endpoint:
     return ModbusServer(face, limits=limits, faults=faults, clock=clock)
 
 
+def _sec1000s(plant: Plant, clock: Clock, faults: Faults) -> Endpoint:
+    return Sec1000Box(plant, faults=faults, clock=clock)
+
+
 FAMILIES: Mapping[str, SimulatedFamily] = MappingProxyType(
-    {"victron": SimulatedFamily("Modbus TCP", _victron)}
+    {
+        "victron": SimulatedFamily("Modbus TCP", _victron),
+        "sec1000s": SimulatedFamily("SEC1000 frames", _sec1000s),
+    }
 )
 """What can be played, by name, in the order of the ports."""

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from sunhelm.devices.clock import Deadline
 from sunhelm.devices.errors import Busy, DeviceError, Reason, Unreachable
-from sunhelm.devices.families.source import Fetched, Group
+from sunhelm.devices.families.source import Fetched, Group, Setting
 from sunhelm.devices.quantities import CATALOGUE
 from sunhelm.devices.reader import EVERYTHING, Reader
 from sunhelm.devices.reading import Guard, Outcome, Reading, Sample
@@ -65,6 +65,12 @@ class Scripted:
 
     def remarks(self) -> Iterable[Sample]:
         return ()
+
+    async def dump(self, deadline: Deadline) -> Mapping[str, object]:
+        return {}
+
+    async def settings(self, deadline: Deadline) -> Mapping[str, Setting]:
+        return {}
 
     async def close(self) -> None: ...
 

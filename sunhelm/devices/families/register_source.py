@@ -12,9 +12,10 @@ from zoneinfo import ZoneInfo
 
 from sunhelm.devices.clock import Clock, Deadline
 from sunhelm.devices.errors import DeviceError
+from sunhelm.devices.families import snapshot
 from sunhelm.devices.families.blocks import BlockReader, Place, Unsupported, Words, place_of
 from sunhelm.devices.families.parts import Discovery, FoundPart
-from sunhelm.devices.families.source import Fetched, Group
+from sunhelm.devices.families.source import Fetched, Group, Setting
 from sunhelm.devices.families.spec import FamilySpec, Part
 from sunhelm.devices.guards import Bounds
 from sunhelm.devices.links.base import RegisterLink
@@ -144,6 +145,12 @@ class RegisterSource:
 
     def remarks(self) -> Iterable[Sample]:
         return ()
+
+    async def dump(self, deadline: Deadline) -> Mapping[str, object]:
+        return await snapshot.dump(self._blocks, self.parts, deadline)
+
+    async def settings(self, deadline: Deadline) -> Mapping[str, Setting]:
+        return await snapshot.settings(self._blocks, self.parts, deadline)
 
     async def _discover(self, deadline: Deadline) -> Fetched:
         started = self._clock.monotonic()

@@ -20,6 +20,15 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting as it stands: where, the raw value in hexadecimal, and what it means to a person."""
+
+    place: str
+    raw: str
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True)
 class Fetched:
     """One group as it came: a failed one has no samples."""
 
@@ -48,6 +57,15 @@ class Source(Protocol):
 
     def remarks(self) -> Iterable[Sample]:
         """Yield what is known of the device whether it answers or not."""
+
+    async def dump(self, deadline: Deadline) -> Mapping[str, object]:
+        """Return all that the device says, raw, as JSON, without what tells who owns it. Raises DeviceError.
+
+        What is returned makes a fixture that the family's tests can read.
+        """
+
+    async def settings(self, deadline: Deadline) -> Mapping[str, Setting]:
+        """Return every setting that can be written, by its name. Raises DeviceError."""
 
     async def close(self) -> None:
         """Close the connection; harmless when there is none."""

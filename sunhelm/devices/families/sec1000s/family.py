@@ -12,7 +12,7 @@ from sunhelm.devices.clock import Clock, Deadline
 from sunhelm.devices.errors import DeviceError
 from sunhelm.devices.families.base import Surroundings
 from sunhelm.devices.families.sec1000s.feedback import Feedback
-from sunhelm.devices.families.sec1000s.messages import LimitState, Telemetry
+from sunhelm.devices.families.sec1000s.messages import LimitState, Telemetry, mode_name
 from sunhelm.devices.families.sec1000s.samples import (
     FEEDBACK,
     FEEDBACK_CODE,
@@ -20,7 +20,7 @@ from sunhelm.devices.families.sec1000s.samples import (
     limit_samples,
     telemetry_samples,
 )
-from sunhelm.devices.families.source import Fetched, Group, Source
+from sunhelm.devices.families.source import Fetched, Group, Setting, Source
 from sunhelm.devices.families.spec import FamilySpec
 from sunhelm.devices.links.sec1000 import LIMIT, TELEMETRY, Sec1000Link
 from sunhelm.devices.quantities import CATALOGUE
@@ -93,6 +93,23 @@ class Sec1000Source:
     def plan(self, groups: Iterable[str]) -> tuple[str, ...]:
         """Return the requests that a read of these groups takes, as text for a person."""
         return tuple(f"command {_COMMANDS[group]:#04x}" for group in groups)
+
+    async def dump(self, deadline: Deadline) -> Mapping[str, object]:
+        commands = {
+            f"{code:02x}": (await self.link.ask(code, deadline)).hex(" ", 4) for code in _COMMANDS.values()
+        }
+        return {"replies": commands}
+
+    async def settings(self, deadline: Deadline) -> Mapping[str, Setting]:
+        state = LimitState.parse(await self.link.ask(LIMIT, deadline))
+        return {
+            name: Setting(f"command {LIMIT:#04x} {name}", f"{value:x}", meaning)
+            for name, value, meaning in (
+                ("control_mode", state.mode, mode_name(state.mode)),
+                ("total_capacity", state.total_capacity, f"{state.total_capacity} W"),
+                ("export_limit", state.export_limit, f"{state.export_limit} W"),
+            )
+        }
 
     async def close(self) -> None:
         await self.link.close()

@@ -48,6 +48,11 @@ class Mode(IntEnum):
     VALUE = 3
 
 
+def mode_name(mode: Mode | int) -> str:
+    """Return the name of a mode as it is shown; the number of one that has none."""
+    return mode.name.lower() if isinstance(mode, Mode) else str(mode)
+
+
 @dataclass(frozen=True, slots=True)
 class LimitState:
     """The export limit as 0x43 tells it; watts. `mode` is a plain number when it is none of `Mode`."""

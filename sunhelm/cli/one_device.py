@@ -1,0 +1,104 @@
+"""One device of the site file, opened for a command; the flags that name it."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import math
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from sunhelm.configuration.complaints import not_among
+from sunhelm.configuration.mistakes import ConfigurationError
+from sunhelm.devices.clock import Deadline
+from sunhelm.devices.device import Device
+from sunhelm.devices.errors import DeviceError
+from sunhelm.devices.links.turns import RuntimeDirectoryError, Turns, runtime_directory
+from sunhelm.devices.sections import Profile
+from sunhelm.devices.site import Site, load_site
+from sunhelm.service.check import WRONG
+from sunhelm.service.flags import DEFAULT_CONFIG_FILE
+
+FAILED = 1
+"""The exit status when the device does not answer."""
+
+
+def add_device_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add NAME, and the flags that say where it is configured and how long it may take."""
+    parser.add_argument("name", metavar="NAME", help="the device, as the site file calls it")
+    parser.add_argument(
+        "--config.file",
+        dest="config_file",
+        type=Path,
+        metavar="FILE",
+        default=DEFAULT_CONFIG_FILE,
+        help="the site file (%(default)s)",
+    )
+    parser.add_argument(
+        "--config.expand-environment-variables",
+        dest="expand_environment",
+        action="store_true",
+        help="replace ${NAME} in values of the site file",
+    )
+    parser.add_argument(
+        "--timeout", type=_seconds, metavar="SECONDS", default=30.0, help="how long to wait (%(default)s)"
+    )
+    parser.add_argument(
+        "--runtime.directory",
+        dest="runtime_directory",
+        type=Path,
+        metavar="DIRECTORY",
+        help="where processes take turns on devices (/run/sunhelm, else below XDG_RUNTIME_DIR)",
+    )
+
+
+def with_device(
+    arguments: argparse.Namespace, act: Callable[[Device], Awaitable[int]], *, profile: Profile | None = None
+) -> int:
+    """Open the device, let `act` use it and return its exit status; `profile` replaces the configured one.
+
+    Prints what is wrong: 2 for a wrong site file or name, 1 when the device does not answer.
+    """
+    try:
+        site = load_site(arguments.config_file, expand_environment=arguments.expand_environment).site
+        turns = Turns(runtime_directory(arguments.runtime_directory))
+    except ConfigurationError as error:
+        print("\n".join(map(str, error.mistakes)), file=sys.stderr)
+        return WRONG
+    except RuntimeDirectoryError as error:
+        print(error, file=sys.stderr)
+        return FAILED
+    if arguments.name not in site.devices:
+        print(f"{arguments.config_file}: devices: {not_among(arguments.name, list(site.devices))}", file=sys.stderr)
+        return WRONG
+    try:
+        return asyncio.run(_used(site, arguments.name, turns, act, profile))
+    except DeviceError as error:
+        print(f"{arguments.name}: {error.reason}: {error}", file=sys.stderr)
+        return FAILED
+
+
+def deadline(arguments: argparse.Namespace) -> Deadline:
+    """Return the deadline that `--timeout` asks for, from now."""
+    return Deadline.after(arguments.timeout)
+
+
+async def _used(
+    site: Site, name: str, turns: Turns, act: Callable[[Device], Awaitable[int]], profile: Profile | None
+) -> int:
+    config = site.devices[name]
+    if profile is not None:
+        config = config.with_profile(profile)
+    device = Device(config, site, turns=turns)
+    try:
+        return await act(device)
+    finally:
+        await device.close()
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not math.isfinite(seconds) or seconds <= 0:
+        raise argparse.ArgumentTypeError(f"{text} is not a time; more than 0 seconds is")
+    return seconds
