@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from itertools import pairwise
 from typing import Any
 
@@ -316,3 +318,20 @@ def test_following_a_timetable_switches_faults_on_and_off() -> None:
         assert faults.active == (() if episode is None else (episode.fault,))
         seen.add(episode)
     assert len(seen) > 20
+
+
+async def test_after_every_episode_of_two_days_a_new_client_is_served(
+    server: ModbusServer, connect: Any
+) -> None:
+    episodes = random_episodes(11, 2 * 86_400.0)
+    for episode in episodes:
+        server.faults.start(episode.fault)
+        with suppress(OSError, EOFError, TimeoutError):
+            client = await connect(server.port)
+            await client.send(READ_1)
+            async with asyncio.timeout(0.02):
+                await client.reader.read(64)
+            client.writer.close()
+        server.faults.stop(type(episode.fault))
+        assert await (await connect(server.port)).ask(READ_2) == REPLY_2
+    assert len(episodes) > 100
