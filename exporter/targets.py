@@ -68,7 +68,8 @@ class Targets(Mapping[str, Target]):
 
     def replace(self, targets: Mapping[str, Target]) -> None:
         """Serve these from now on. Those that are gone end their reads, then their devices are closed."""
-        gone = [target for name, target in self._targets.items() if targets.get(name) is not target]
+        kept = {id(target.flight) for target in targets.values()}
+        gone = [target for target in self._targets.values() if id(target.flight) not in kept]
         self._targets = dict(targets)
         for target in gone:
             leaving = asyncio.create_task(target.flight.drain(), name=f"drain {target.name}")

@@ -20,7 +20,8 @@ from exporter.flight import Flight
 from exporter.instruments import Instruments
 from exporter.targets import Target, Targets, target_labels
 from sunhelm.devices.clock import Deadline
-from sunhelm.devices.errors import Reason
+from sunhelm.devices.errors import Reason, Rejected
+from sunhelm.devices.links.trace import trace
 from sunhelm.devices.quantities import CATALOGUE, Quantity
 from sunhelm.devices.reading import Guard, Held, Outcome, Reading, Sample
 from sunhelm.service.health import Health
@@ -88,6 +89,7 @@ class FakeDevice:
     crash: Exception | None = None
     groups: tuple[str, ...] = ("live", "settings")
     more: tuple[Sample, ...] = ()
+    traced: list[tuple[str, tuple[int, ...], str | None]] = field(default_factory=list)
     begun: asyncio.Event = field(default_factory=asyncio.Event)
     _gate: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -103,6 +105,8 @@ class FakeDevice:
     async def read(self, deadline: Deadline, groups: Collection[str] | None = None) -> Reading:
         self.reads.append(None if groups is None else frozenset(groups))
         self.deadlines.append(deadline)
+        for request, words, error in self.traced:
+            trace(request, words, None if error is None else Rejected(error))
         self.begun.set()
         taken_at = self.clock.time()
         try:
