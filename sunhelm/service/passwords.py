@@ -43,8 +43,10 @@ class PasswordCheck:
         """
         known = hashes.get(user)
         stored = (known if known is not None else _costliest(hashes)).encode()
-        secret = password.encode()[:_BCRYPT_BYTES]
-        seen = hmac.new(self._key, b"\0".join((user.encode(), stored, secret)), hashlib.sha256).digest()
+        secret = password.encode(errors="surrogatepass")[:_BCRYPT_BYTES]
+        seen = hmac.new(
+            self._key, b"\0".join((user.encode(errors="surrogatepass"), stored, secret)), hashlib.sha256
+        ).digest()
         if known is not None and self._remembers(seen):
             return True
         if self._waiting >= _MOST_WAITING:

@@ -77,7 +77,7 @@ class ContextMaker:
             if error.reason == "KEY_VALUES_MISMATCH":
                 self._refuse("key", "does not belong to the certificate")
             else:
-                self._refuse("cert", f"cannot be used with its key: {_reason(error)}")
+                self._refuse("cert", f"is no certificate that can be used: {_reason(error)}")
 
     def _load_client_authority(self, context: ssl.SSLContext) -> None:
         config = self._config
@@ -170,5 +170,5 @@ def _in_memory(content: bytes) -> Iterator[str]:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, ssl.SSLError):
-        return (error.reason or "unknown reason").replace("_", " ").lower()
+        return error.reason.replace("_", " ").lower() if error.reason else "OpenSSL cannot read it"
     return (error.strerror if isinstance(error, OSError) else None) or str(error)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Final
 
 import structlog
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.typedefs import Middleware
 
+from sunhelm.service.access import access_control
 from sunhelm.service.health import Health
 from sunhelm.service.listen import ListenAddress
 from sunhelm.service.tls import RereadContext
@@ -30,6 +34,17 @@ _HEADERS: Final = {
 _log = structlog.get_logger(__name__)
 
 
+class _Garbage(logging.Filter):
+    """Drops the tracebacks of requests that are not HTTP: anybody could fill the log with them."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+
+_protocol_log = logging.getLogger("sunhelm.http")
+_protocol_log.addFilter(_Garbage())
+
+
 class ListenError(Exception):
     """An address cannot be listened on; the text says which and why."""
 
@@ -42,9 +57,9 @@ def create_application(
     Whoever asks for anything must first satisfy `web_config`. A handler that fails answers 500 and no more;
     its exception goes to the log.
     """
-    middlewares = [_answer_failures]
+    middlewares: list[Middleware] = [_answer_failures]
     if web_config is not None:
-        middlewares.append(web_config.middleware)
+        middlewares.append(access_control(web_config))
     application = web.Application(middlewares=middlewares, client_max_size=most_body_bytes)
 
     async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
@@ -82,7 +97,11 @@ class WebServer:
         web_config: WebConfigFile | None = None,
     ) -> None:
         self._runner = web.AppRunner(
-            application, access_log=None, handle_signals=False, shutdown_timeout=SHUTDOWN_S
+            application,
+            access_log=None,
+            handle_signals=False,
+            logger=_protocol_log,
+            shutdown_timeout=SHUTDOWN_S,
         )
         self._addresses = addresses
         self._context = (

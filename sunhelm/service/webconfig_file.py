@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
 
 import structlog
-from aiohttp import BasicAuth, hdrs, web
 
 from sunhelm.configuration.document import read_document
 from sunhelm.configuration.mistakes import ConfigurationError
 from sunhelm.configuration.validation import validate_at
-from sunhelm.service.passwords import PasswordCheck, TooManyAtOnce
 from sunhelm.service.tls import ContextMaker
 from sunhelm.service.webconfig import WebConfigSections
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Signature = tuple[tuple[int, int, int] | None, ...]
-
-_CHALLENGE: Final = {hdrs.WWW_AUTHENTICATE: 'Basic realm="sunhelm", charset="UTF-8"'}
 
 _log = structlog.get_logger(__name__)
 
@@ -74,11 +68,9 @@ class WebConfigFile:
     def __init__(self, path: Path) -> None:
         """Read it for the first time. Raises ConfigurationError."""
         self._path = path
-        self._passwords = PasswordCheck()
         self._config = load_web_config(path)
         self._signature = _signature(self._config.files)
         self.uses_tls = self._config.context is not None
-        self.middleware = web.middleware(self._guard)
 
     @property
     def current(self) -> WebConfig:
@@ -110,29 +102,6 @@ class WebConfigFile:
         self._signature = _signature(config.files)
         _log.info("web_config_changed", file=str(self._path))
 
-    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        config = self.current
-        if config.allowed_sans and not _names_allowed(request, config.allowed_sans):
-            raise web.HTTPForbidden(text="The client certificate has no allowed name.\n")
-        if config.users and not await self._may_enter(request, config.users):
-            raise web.HTTPUnauthorized(text="Unauthorized\n", headers=_CHALLENGE)
-        return await handler(request)
-
-    async def _may_enter(self, request: web.Request, users: Mapping[str, str]) -> bool:
-        header = request.headers.get(hdrs.AUTHORIZATION)
-        if header is None:
-            return False
-        try:
-            credentials = BasicAuth.decode(header, encoding="utf-8")
-        except ValueError:
-            return False
-        try:
-            return await self._passwords.passes(users, credentials.login, credentials.password)
-        except TooManyAtOnce:
-            raise web.HTTPServiceUnavailable(
-                text="Too many passwords to check at once.\n", headers={hdrs.RETRY_AFTER: "5"}
-            ) from None
-
 
 def _signature(files: Sequence[Path]) -> Signature:
     def signature(path: Path) -> tuple[int, int, int] | None:
@@ -143,11 +112,3 @@ def _signature(files: Sequence[Path]) -> Signature:
         return status.st_mtime_ns, status.st_size, status.st_ino
 
     return tuple(signature(path) for path in files)
-
-
-def _names_allowed(request: web.Request, allowed: frozenset[str]) -> bool:
-    """Return whether the client's certificate has an allowed name; true when it was not made to show one."""
-    certificate = request.get_extra_info("peercert")
-    if not certificate:
-        return True
-    return any(name in allowed for _, name in certificate.get("subjectAltName", ()))

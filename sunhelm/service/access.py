@@ -1,0 +1,65 @@
+"""Who may ask: the names of client certificates, and users with their passwords."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
+
+from aiohttp import hdrs, web
+from aiohttp.typedefs import Middleware
+
+from sunhelm.service.passwords import PasswordCheck, TooManyAtOnce
+from sunhelm.service.webconfig_file import WebConfigFile
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+_CHALLENGE: Final = {hdrs.WWW_AUTHENTICATE: 'Basic realm="sunhelm", charset="UTF-8"'}
+
+
+def access_control(web_config: WebConfigFile) -> Middleware:
+    """Return a middleware that lets nobody past whom the configuration in force does not allow."""
+    passwords = PasswordCheck()
+
+    @web.middleware
+    async def control(request: web.Request, handler: Handler) -> web.StreamResponse:
+        config = web_config.current
+        if config.allowed_sans and not _has_allowed_name(request, config.allowed_sans):
+            raise web.HTTPForbidden(text="The client certificate has no allowed name.\n")
+        if config.users and not await _is_user(request, config.users, passwords):
+            raise web.HTTPUnauthorized(text="Unauthorized\n", headers=_CHALLENGE)
+        return await handler(request)
+
+    return control
+
+
+def _has_allowed_name(request: web.Request, allowed: frozenset[str]) -> bool:
+    """Return whether the certificate has an allowed name; true when none had to be shown."""
+    certificate = request.get_extra_info("peercert")
+    if not certificate:
+        return True
+    return any(name in allowed for _, name in certificate.get("subjectAltName", ()))
+
+
+def _credentials(header: str) -> tuple[str, str] | None:
+    """Return user and password of an Authorization header; None when it holds none."""
+    scheme, _, encoded = header.partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        user, colon, password = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
+    except ValueError:
+        return None
+    return (user, password) if colon else None
+
+
+async def _is_user(request: web.Request, users: Mapping[str, str], passwords: PasswordCheck) -> bool:
+    credentials = _credentials(request.headers.get(hdrs.AUTHORIZATION, ""))
+    if credentials is None:
+        return False
+    try:
+        return await passwords.passes(users, *credentials)
+    except TooManyAtOnce:
+        raise web.HTTPServiceUnavailable(
+            text="Too many passwords to check at once.\n", headers={hdrs.RETRY_AFTER: "5"}
+        ) from None
