@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,6 +122,16 @@ class RunningDemo:
         """Return the process ids of its children."""
         pid = self.process.pid
         return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+    def page(self, url: str) -> str:
+        """Return what an address answers; fails with the demo's last words when it has ended."""
+        try:
+            with urllib.request.urlopen(url, timeout=20) as answer:
+                return str(answer.read().decode())
+        except OSError as error:
+            if self.process.poll() is None:
+                raise
+            pytest.fail(f"{url}: {error}; the demo has ended: {self.rest()}")
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> tuple[int, str]:
         """Send a signal, and return the exit status and what was printed from then on."""

@@ -7,7 +7,6 @@ import re
 import subprocess
 import time
 import urllib.parse
-import urllib.request
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
@@ -20,11 +19,6 @@ pytestmark = pytest.mark.integration
 PATIENCE_S: Final = 60.0
 ROUNDING_W: Final = 15.0
 """Each of the dozen registers is rounded to a watt."""
-
-
-def page(url: str) -> str:
-    with urllib.request.urlopen(url, timeout=20) as answer:
-        return str(answer.read().decode())
 
 
 def eventually(look: Callable[[], Any], enough: Callable[[Any], object]) -> Any:
@@ -45,7 +39,7 @@ def demo(start_demo: Callable[..., Any], prometheus_program: str) -> Iterator[An
 def query(demo: Any) -> Callable[[str], list[dict[str, Any]]]:
     def ask(promql: str) -> list[dict[str, Any]]:
         parameters = urllib.parse.urlencode({"query": promql})
-        answer = json.loads(page(f"{demo.prometheus}/api/v1/query?{parameters}"))
+        answer = json.loads(demo.page(f"{demo.prometheus}/api/v1/query?{parameters}"))
         assert answer["status"] == "success", answer
         return list(answer["data"]["result"])
 
@@ -54,7 +48,7 @@ def query(demo: Any) -> Callable[[str], list[dict[str, Any]]]:
 
 def test_the_page_of_a_device_is_clean_and_moves_with_the_sun(demo: Any, promtool: str) -> None:
     url = f"{demo.exporter}/probe?target=victron"
-    first = page(url)
+    first = demo.page(url)
     lint = subprocess.run(
         [promtool, "check", "metrics"], input=first, capture_output=True, text=True, check=False
     )
@@ -65,7 +59,7 @@ def test_the_page_of_a_device_is_clean_and_moves_with_the_sun(demo: Any, promtoo
         return str(value)
 
     assert float(pv_power(first)) > 0
-    eventually(lambda: pv_power(page(url)), lambda power: power != pv_power(first))
+    eventually(lambda: pv_power(demo.page(url)), lambda power: power != pv_power(first))
 
 
 def test_the_device_is_found_and_up(query: Any) -> None:
@@ -91,7 +85,7 @@ def test_power_is_balanced_within_the_losses_of_the_plant(query: Any) -> None:
 
 def test_the_rules_are_loaded_and_no_rule_fails(demo: Any, query: Any) -> None:
     eventually(lambda: query('up{job="sunhelm"}'), bool)
-    groups = json.loads(page(f"{demo.prometheus}/api/v1/rules"))["data"]["groups"]
+    groups = json.loads(demo.page(f"{demo.prometheus}/api/v1/rules"))["data"]["groups"]
     assert groups
     assert {rule["health"] for group in groups for rule in group["rules"]} <= {"ok", "unknown"}
 

@@ -3,7 +3,6 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,8 +22,7 @@ def test_the_demo_serves_and_then_ends_with_all_its_processes(
     start_demo: Callable[..., Any], number: signal.Signals
 ) -> None:
     demo = start_demo("--no-prometheus")
-    with urllib.request.urlopen(f"{demo.exporter}/probe?target=victron", timeout=20) as answer:
-        page = answer.read().decode()
+    page = demo.page(f"{demo.exporter}/probe?target=victron")
     assert "\nsolar_pv_power_watts " in page
     assert "\nsolar_device_up 1" in page
     children = demo.children()
