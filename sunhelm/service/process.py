@@ -12,6 +12,7 @@ from contextlib import contextmanager
 def told_to_stop() -> Iterator[asyncio.Event]:
     """Give an event that SIGTERM and SIGINT set; a second signal of the kind ends the process at once."""
     loop = asyncio.get_running_loop()
+    former = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     told = asyncio.Event()
 
     def tell(number: signal.Signals) -> None:
@@ -19,11 +20,11 @@ def told_to_stop() -> Iterator[asyncio.Event]:
         loop.remove_signal_handler(number)
         signal.signal(number, signal.SIG_DFL)
 
-    signals = (signal.SIGTERM, signal.SIGINT)
-    for number in signals:
+    for number in former:
         loop.add_signal_handler(number, tell, number)
     try:
         yield told
     finally:
-        for number in signals:
+        for number, handler in former.items():
             loop.remove_signal_handler(number)
+            signal.signal(number, handler)
