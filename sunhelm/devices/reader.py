@@ -144,7 +144,8 @@ class Reader:
         held = [held for group in fetched.values() for held in group.held]
         samples = [*self._guarded(samples, held), *self.source.remarks()]
         self._log_changes(outcomes)
-        times = [outcome.taken_at for outcome in outcomes.values() if outcome.ok and outcome.taken_at]
+        now = [outcome for outcome in outcomes.values() if outcome.ok and outcome.requests]
+        times = [outcome.taken_at for outcome in now if outcome.taken_at is not None]
         return Reading(self.device, min(times, default=began), tuple(samples), outcomes, tuple(held))
 
     def _guarded(self, samples: list[Sample], held: list[Held]) -> list[Sample]:

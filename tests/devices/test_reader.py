@@ -105,6 +105,7 @@ async def test_a_slow_group_is_served_from_memory_with_its_own_time(
     assert source.asked[-1] == ("live",)
     assert second.groups["settings"].taken_at == first.groups["settings"].taken_at
     assert second.groups["settings"].requests == 0
+    assert second.taken_at == second.groups["live"].taken_at
     assert second.groups["live"].taken_at > first.groups["live"].taken_at  # type: ignore[operator]
 
 
