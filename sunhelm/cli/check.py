@@ -18,6 +18,7 @@ from sunhelm.devices.links.turns import RuntimeDirectoryError, Turns, runtime_di
 from sunhelm.devices.site import load_site
 from sunhelm.service.check import WRONG, check_answer
 from sunhelm.service.flags import DEFAULT_CONFIG_FILE
+from sunhelm.service.logs import configure_logs
 
 NAME: Final = "check"
 HELP: Final = "validate the site file without starting anything"
@@ -107,6 +108,7 @@ def _try_devices(path: Path, arguments: argparse.Namespace) -> int:
     except RuntimeDirectoryError as error:
         print(error, file=sys.stderr)
         return _FAILED
+    configure_logs("error")  # what a device answers is the output here, not news for a log
     site = load_site(path, expand_environment=arguments.expand_environment).site
     trials = asyncio.run(try_devices(site, arguments.timeout, turns))
     width = max((len(trial.device) for trial in trials), default=0)
