@@ -1,40 +1,46 @@
-"""Days of a simulated house as OpenMetrics text, in the shapes of the exporter's own pages.
+"""Days of a simulated house, as Prometheus would have scraped them: read over the wire, in no time.
 
-Two devices share the house. `gx` is a hybrid system that never sleeps; it has no counters for its battery
-and the loads. `roof` is a PV inverter that sleeps at night.
+The simulator plays the device on its own protocol, the library reads it, and the exporter's own page says
+how the series look. Only the clock is ours, and it jumps.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final, Literal, TextIO
+from zoneinfo import ZoneInfo
+
+from structlog.testing import capture_logs
 
 from exporter.metrics import Page, Scrape
-from sunhelm.devices.errors import Reason
-from sunhelm.devices.quantities import CATALOGUE
-from sunhelm.devices.reading import Outcome, Reading, Sample
-from sunhelm.simulator.plant import Plant
+from sunhelm.devices.clock import Deadline
+from sunhelm.devices.device import Device
+from sunhelm.devices.device_config import DeviceConfig
+from sunhelm.devices.site import Site
+from sunhelm.simulator.site import SimulatedSite
 
 Mode = Literal["discovered", "shared"]
 """How Prometheus came to the series: a target for each device, or one page for all of them."""
 
-STEP_S: Final = 60
+STEP_S: Final = 120
 """Seconds between two scrapes."""
 
-_DARK_W: Final = 5.0
-_PHASES: Final = ("L1", "L2", "L3")
-_EXPORTER: Final = {"instance": "127.0.0.1:10480", "job": "sunhelm"}
+SEED: Final = 3
+"""Of weather and habits."""
+
+DEVICE: Final = "victron"
+"""The one device of the house, named after its family."""
+
+_LABELS: Final[Mapping[str, str]] = {"site": "home", "device": DEVICE, "family": DEVICE}
+_EXPORTER: Final[Mapping[str, str]] = {"instance": "127.0.0.1:10480", "job": "sunhelm"}
 _SCRAPE: Final = Scrape(duration_s=0.2, timeout_s=9.5)
-_DEVICES: Final[Mapping[str, dict[str, str]]] = {
-    name: {"site": "home", "device": name, "family": family}
-    for name, family in (("gx", "victron"), ("roof", "sma"))
-}
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """The time from `begin` to `end`, in Unix time, both whole minutes."""
+    """The time from `begin` to `end`, in Unix time."""
 
     begin: int
     end: int
@@ -42,81 +48,82 @@ class Span:
     @classmethod
     def of_days(cls, days: int, *, end: float) -> Span:
         """Return so many days that end at the last whole minute."""
-        last = int(end) // STEP_S * STEP_S
+        last = int(end) // 60 * 60
         return cls(last - days * 86_400, last)
 
-
-def write(span: Span, file: TextIO, *, mode: Mode = "discovered", seed: int = 1) -> None:
-    """Write the life of the house as OpenMetrics, family by family."""
-    kinds: dict[str, str] = {}
-    lines: dict[str, list[str]] = {}
-    plant = Plant(seed=seed, start=float(span.begin), step_s=float(STEP_S))
-    for time in range(span.begin, span.end + STEP_S, STEP_S):
-        for kind, family, series, value in _scrape(plant, mode):
-            kinds[family] = kind
-            lines.setdefault(family, []).append(f"{series} {value!r} {time}\n")
-        plant.advance(STEP_S)
-    for family, kind in kinds.items():
-        file.write(f"# TYPE {family} {kind}\n")
-        file.writelines(lines[family])
-    file.write("# EOF\n")
+    def scrapes(self) -> range:
+        """Return when Prometheus scrapes."""
+        return range(self.begin, self.end + 1, STEP_S)
 
 
-def _scrape(plant: Plant, mode: Mode) -> Iterator[tuple[str, str, str, float]]:
-    """Yield type, family, series and value of everything that one scrape brings."""
-    page = Page()
-    for name, reading in (("gx", _hybrid(plant)), ("roof", _roof(plant))):
-        page.add(reading, _SCRAPE, _DEVICES[name])
-        if mode == "discovered":
-            yield "gauge", "up", _series("up", _DEVICES[name] | _EXPORTER), 1.0
-    if mode == "shared":
-        yield "gauge", "up", _series("up", _EXPORTER), 1.0
-    for family in page.collect():
-        for sample in family.samples:
-            yield family.type, family.name, _series(sample.name, sample.labels | _EXPORTER), sample.value
+class _JumpingClock:
+    """A clock that stands still while a device is read."""
+
+    def __init__(self, time: float) -> None:
+        self.now = time
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def time(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        await asyncio.sleep(0)
+
+
+@dataclass(slots=True)
+class History:
+    """Every sample that the span brought, by metric family."""
+
+    span: Span
+    kinds: dict[str, str] = field(default_factory=dict)
+    lines: dict[str, list[str]] = field(default_factory=dict)
+
+    def add(self, page: Page, time: int) -> None:
+        """Add what a scrape found on the page at a time, but for the vendor's own metrics."""
+        for metric in page.collect():
+            if metric.name.startswith(f"solar_{DEVICE}_"):
+                continue
+            self.kinds[metric.name] = metric.type
+            lines = self.lines.setdefault(metric.name, [])
+            for sample in metric.samples:
+                labels = {**sample.labels, **_EXPORTER}
+                lines.append(f"{_series(sample.name, labels)} {sample.value!r} {time}\n")
+
+    def write(self, file: TextIO, mode: Mode) -> None:
+        """Write it as OpenMetrics."""
+        target = {**_LABELS, **_EXPORTER} if mode == "discovered" else _EXPORTER
+        up = [f"{_series('up', target)} 1 {time}\n" for time in self.span.scrapes()]
+        for name, lines in {**self.lines, "up": up}.items():
+            file.write(f"# TYPE {name} {self.kinds.get(name, 'gauge')}\n")
+            file.writelines(lines)
+        file.write("# EOF\n")
+
+
+async def lived_through(span: Span) -> History:
+    """Let the house live through the span, and scrape its device all the while."""
+    history = History(span)
+    clock = _JumpingClock(float(span.begin))
+    # At this speed the plant takes one step from scrape to scrape.
+    house = SimulatedSite(seed=SEED, start=span.begin, speed=STEP_S * 1000.0, faces=[DEVICE], live=False)
+    async with house:
+        config = DeviceConfig(name=DEVICE, family=DEVICE, host=house.host, port=house.endpoints[DEVICE].port)
+        device = Device(config, Site(name="home", zone=ZoneInfo("UTC")), clock=clock)
+        try:
+            with capture_logs():
+                for time in span.scrapes():
+                    clock.now = float(time)
+                    page = Page()
+                    page.add(await device.read(Deadline.after(_SCRAPE.timeout_s, clock)), _SCRAPE, _LABELS)
+                    history.add(page, time)
+                    await house.advance(STEP_S)
+        finally:
+            await device.close()
+    return history
 
 
 def _series(name: str, labels: Mapping[str, str]) -> str:
     pairs = ",".join(f'{label}="{value}"' for label, value in labels.items())
     return f"{name}{{{pairs}}}"
-
-
-def _hybrid(plant: Plant) -> Reading:
-    """Return what a system with battery, solar charger and grid meter tells."""
-    state, energy, ac_strings = plant.state, plant.energy, len(plant.house.ac_strings)
-    samples = [
-        _told("pv_power", sum(string.power_w for string in state.strings[ac_strings:])),
-        _told("pv_production", sum(energy.strings[ac_strings:])),
-        _told("grid_power", state.grid.power_w),
-        _told("grid_import", energy.grid_import),
-        _told("grid_export", energy.grid_export),
-        _told("grid_frequency", state.grid.frequency_hz),
-        _told("battery_power", state.battery.power_w),
-        _told("battery_state_of_charge", state.battery.soc),
-        _told("load_power", state.load.power_w),
-    ]
-    for phase, voltage in zip(_PHASES, state.grid.voltage_by_phase, strict=True):
-        samples.append(_told("grid_phase_voltage", voltage, phase))
-    for number, string in enumerate(state.strings[ac_strings:], start=1):
-        samples.append(_told("pv_string_power", string.power_w, str(number)))
-    groups = {"live": Outcome(taken_at=state.time), "settings": Outcome(taken_at=state.time // 300 * 300)}
-    return Reading("gx", state.time, tuple(samples), groups)
-
-
-def _roof(plant: Plant) -> Reading:
-    """Return what a PV inverter tells: nothing in the dark."""
-    state, ac_strings = plant.state, len(plant.house.ac_strings)
-    strings = state.strings[:ac_strings]
-    power = sum(string.power_w for string in strings)
-    if power < _DARK_W:
-        return Reading("roof", state.time, (), {"live": Outcome(reason=Reason.ASLEEP)})
-    samples = [
-        _told("pv_power", power),
-        _told("pv_production", sum(plant.energy.strings[:ac_strings])),
-        *(_told("pv_string_power", string.power_w, str(n)) for n, string in enumerate(strings, start=1)),
-    ]
-    return Reading("roof", state.time, tuple(samples), {"live": Outcome(taken_at=state.time)})
-
-
-def _told(quantity: str, value: float, *labels: str) -> Sample:
-    return Sample(CATALOGUE[quantity], value, labels)

@@ -7,6 +7,7 @@ Prometheus, promtool, node and Chromium.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import subprocess
 import sys
@@ -23,14 +24,16 @@ from typing import Final
 from urllib.parse import urlencode
 
 from dashboards.generate import FOLDER
-from dashboards.preview.history import Span
-from dashboards.preview.server import lived_in
+from dashboards.preview.history import DEVICE, Span, lived_through
+from dashboards.preview.server import remembering
 
 SPAN: Final = Span.of_days(8, end=datetime(2026, 9, 20, 15, 30, tzinfo=UTC).timestamp())
 """A week in which it is sometimes cloudy, and a day before it; until an afternoon."""
 
 _WIDTH: Final = 1400
-_VARIABLES: Final[Mapping[str, str]] = MappingProxyType({"site": "home", "device": ".*", "grid_meter": "gx"})
+_VARIABLES: Final[Mapping[str, str]] = MappingProxyType(
+    {"site": "home", "device": ".*", "grid_meter": DEVICE}
+)
 
 
 class _Quiet(SimpleHTTPRequestHandler):
@@ -70,7 +73,8 @@ def main() -> int:
     parser.add_argument("viewer", type=Path, help="folder of the built viewer")
     parser.add_argument("folder", type=Path, help="where the pictures go")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as scratch, lived_in(Path(scratch), SPAN) as prometheus:
+    history = asyncio.run(lived_through(SPAN))
+    with tempfile.TemporaryDirectory() as scratch, remembering(history, Path(scratch)) as prometheus:
         drawn = [
             _draw(
                 arguments.viewer, path.stem, prometheus.url, arguments.folder.resolve() / f"{path.stem}.png"

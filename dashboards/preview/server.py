@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from dashboards.preview.history import Mode, Span, write
+from dashboards.preview.history import History, Mode
 
 RULES: Final = Path(__file__).parents[2] / "alerts" / "recording.yml"
 
@@ -56,14 +56,14 @@ class Server:
 
 
 @contextmanager
-def lived_in(folder: Path, span: Span, *, mode: Mode = "discovered", seed: int = 1) -> Iterator[Server]:
-    """Run a Prometheus in `folder` that has watched the simulated house for the span.
+def remembering(history: History, folder: Path, *, mode: Mode = "discovered") -> Iterator[Server]:
+    """Run a Prometheus in `folder` that has scraped this history, and has had the recording rules since.
 
     Needs `prometheus` and `promtool` on the path.
     """
-    samples, data = folder / "samples.txt", folder / "data"
+    samples, data, span = folder / "samples.txt", folder / "data", history.span
     with samples.open("w", encoding="utf-8") as file:
-        write(span, file, mode=mode, seed=seed)
+        history.write(file, mode)
     _promtool("tsdb", "create-blocks-from", "openmetrics", str(samples), str(data))
     with _running(folder, data) as server:
         times = (f"--start={span.begin}", f"--end={span.end}")

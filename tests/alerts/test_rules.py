@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from sunhelm.devices.families import FAMILIES, load_family
+
 Rule = dict[str, Any]
 
 RECORDED_NAME = re.compile(r"[a-z]+:solar_[a-z_]+:[a-z0-9]+")
@@ -77,3 +79,17 @@ def test_an_alert_says_how_bad_what_where_and_what_to_do(alerts: list[Rule]) -> 
 
 def test_only_the_heartbeat_fires_without_delay(alerts: list[Rule]) -> None:
     assert [rule["alert"] for rule in alerts if "for" not in rule] == [HEARTBEAT]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_staleness_knows_which_groups_are_read_with_every_scrape(alerts: list[Rule], family: str) -> None:
+    """A tier that is new to the rule is either named there, or slow enough for its three hours."""
+    (rule,) = (rule for rule in alerts if rule["alert"] == "SolarDataStale")
+    (fast,) = re.findall(r'group=~"([^"]+)"', rule["expr"])
+    for tier, period_s in load_family(family).spec.tiers.items():
+        for group in (tier, f"battery_225_{tier}"):
+            if period_s == 0:
+                assert re.fullmatch(fast, group), group
+            else:
+                assert not re.fullmatch(fast, group), group
+                assert 2 * period_s < 3 * 3600, group

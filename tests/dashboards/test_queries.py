@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import subprocess
 from collections.abc import Iterator
@@ -13,15 +14,14 @@ import promql_parser
 import pytest
 import yaml
 
-from dashboards.preview.history import Span
-from dashboards.preview.server import Server, lived_in
-from dashboards.queries import device_state, energy_of_day, power, share_not
+from dashboards.preview.history import DEVICE, SEED, STEP_S, History, Span, lived_through
+from dashboards.preview.server import Server, remembering
+from dashboards.queries import Energy, device_state, energy_of_day, power, share_not
 from sunhelm.simulator.plant import Plant
 
-SPAN = Span.of_days(2, end=datetime(2026, 9, 24, 15, 30, tzinfo=UTC).timestamp())
 MIDNIGHT = int(datetime(2026, 9, 23, tzinfo=UTC).timestamp())
-NIGHT = MIDNIGHT + 2 * 3600
-CHOSEN = {"site": "home", "device": ".*", "grid_meter": "gx"}
+SPAN = Span(MIDNIGHT - 3600, MIDNIGHT + 35 * 3600)
+CHOSEN = {"site": "home", "device": ".*", "grid_meter": DEVICE}
 DAY_S = 86_400
 
 
@@ -31,15 +31,22 @@ def _chosen(query: str) -> str:
     return query
 
 
+@pytest.fixture(scope="module")
+def history() -> History:
+    """A day of September, the hour before and the morning after."""
+    return asyncio.run(lived_through(SPAN))
+
+
 @pytest.fixture(scope="module", params=["discovered", "shared"])
 def server(
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,
     promtool: str,
     prometheus_program: str,
+    history: History,
 ) -> Iterator[Server]:
-    """A Prometheus after two days of September, with either way of scraping."""
-    with lived_in(tmp_path_factory.mktemp("prometheus"), SPAN, mode=request.param) as running:
+    """A Prometheus that has scraped all this, either way."""
+    with remembering(history, tmp_path_factory.mktemp("prometheus"), mode=request.param) as running:
         yield running
 
 
@@ -62,7 +69,7 @@ def test_every_query_brings_numbers(server: Server, targets: list[Any]) -> None:
             values = [series["value"][1] for series in found]
         else:
             by_day = target.panel.get("interval") == "1d"
-            begin, step = (MIDNIGHT, DAY_S) if by_day else (SPAN.end - DAY_S, 120)
+            begin, step = (MIDNIGHT, DAY_S) if by_day else (SPAN.end - DAY_S, 300)
             found = server.ask("query_range", query=expression, start=begin, end=SPAN.end, step=step)[
                 "result"
             ]
@@ -80,39 +87,40 @@ def test_every_variable_has_choices(server: Server, board: dict[str, Any]) -> No
             selector, label = query.rsplit(", ", 1)
             found = server.ask("series", start=SPAN.begin, end=SPAN.end, **{"match[]": selector})
             choices[variable["name"]] = {series[label] for series in found}
-    assert choices == {"site": {"home"}, "device": {"gx", "roof"}, "grid_meter": {"gx"}}
+    assert choices == {"site": {"home"}, "device": {DEVICE}, "grid_meter": {DEVICE}}
 
 
 @pytest.mark.integration
 def test_energy_of_a_day_is_what_the_house_has_counted(server: Server) -> None:
-    plant = Plant(seed=1, start=float(SPAN.begin), step_s=60.0)
+    plant = Plant(seed=SEED, start=float(SPAN.begin), step_s=float(STEP_S))
     plant.advance(MIDNIGHT - SPAN.begin)
     before = plant.energy.copy()
     plant.advance(DAY_S)
     after = plant.energy
-    kwh = {
-        "pv_production": after.pv - before.pv,
+    joules: dict[Energy, float] = {
         "grid_import": after.grid_import - before.grid_import,
         "grid_export": after.grid_export - before.grid_export,
-        # These three have no counter: their power is integrated, sampled once a minute.
+        # These have no counter, so that their power is integrated: PV behind the PV inverter, as it is told.
+        "pv_production": after.pv - before.pv,
         "battery_charge": after.battery_charge - before.battery_charge,
         "battery_discharge": after.battery_discharge - before.battery_discharge,
         "load_consumption": after.load - before.load,
     }
-    assert all(joules > 1e6 for joules in kwh.values()), "a day on which all of it happens"
-    for quantity, joules in kwh.items():
-        shown = _value(server, energy_of_day(quantity), MIDNIGHT)  # type: ignore[arg-type]  # a literal, as above
-        assert shown == pytest.approx(joules / 3.6e6, rel=0.01), quantity
+    assert all(energy > 1e6 for energy in joules.values()), "a day on which all of it happens"
+    for quantity, energy in joules.items():
+        shown = _value(server, energy_of_day(quantity), MIDNIGHT)
+        assert shown == pytest.approx(energy / 3.6e6, rel=0.04), quantity
 
 
 @pytest.mark.integration
 def test_today_is_the_energy_until_now(server: Server) -> None:
     today = SPAN.end // DAY_S * DAY_S
-    whole, so_far = (_value(server, energy_of_day("pv_production"), at) for at in (MIDNIGHT, today))
-    assert 0.2 * whole < so_far < 2 * whole
-    counted = _value(server, "sum(device:solar_pv_production_kwh:last1d)", SPAN.end)
-    at_midnight = _value(server, "sum(device:solar_pv_production_kwh:last1d)", today)
-    assert so_far == pytest.approx(counted - at_midnight, rel=0.01)
+    counted = _value(server, "device:solar_grid_export_kwh:last1d", SPAN.end)
+    at_midnight = _value(server, "device:solar_grid_export_kwh:last1d", today)
+    assert counted - at_midnight > 1
+    assert _value(server, energy_of_day("grid_export"), today) == pytest.approx(
+        counted - at_midnight, rel=0.01
+    )
 
 
 @pytest.mark.integration
@@ -126,14 +134,6 @@ def test_power_balances(server: Server) -> None:
 def test_shares_are_shares(server: Server) -> None:
     assert 0 < _value(server, share_not("grid_import", "load_consumption"), MIDNIGHT) < 1
     assert 0 < _value(server, share_not("grid_export", "pv_production"), MIDNIGHT) < 1
-
-
-@pytest.mark.integration
-def test_a_sleeping_inverter_is_shown_asleep_and_its_energy_stays(server: Server, targets: list[Any]) -> None:
-    (state,) = (t for t in targets if t.query["legendFormat"] == "State")
-    found = server.ask("query", query=state.expression(**CHOSEN), time=NIGHT)["result"]
-    assert {series["metric"]["device"]: series["value"][1] for series in found} == {"gx": "1", "roof": "2"}
-    assert _value(server, 'device:solar_pv_production_kwh:last1d{device="roof"}', NIGHT) > 0
 
 
 @pytest.mark.integration
