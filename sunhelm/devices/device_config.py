@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -191,10 +192,10 @@ def same_devices(
     Devices of different families at one address are left alone: an inverter may speak SunSpec and its
     vendor's own registers at the same unit id.
     """
-    for index, config in enumerate(configs):
-        for other in configs[:index]:
-            if _identity(config) != _identity(other):
-                continue
+    seen: defaultdict[tuple[object, ...], list[DeviceConfig]] = defaultdict(list)
+    for config in configs:
+        others = seen[_identity(config)]
+        for other in others:
             shared = _unit_ids(config, specs) & _unit_ids(other, specs)
             if shared or not specs[config.family].parts:
                 place = f"{config.host}:{config.port}" if config.host else f"account {config.account}"
@@ -203,6 +204,8 @@ def same_devices(
                     ("devices", config.name, "host" if config.host else "account"),
                     f"is the same device as {other.name}: family {config.family} at {place}{unit}",
                 )
+                break
+        others.append(config)
 
 
 def _identity(config: DeviceConfig) -> tuple[object, ...]:

@@ -14,8 +14,8 @@ from sunhelm.cli.main import SUBCOMMANDS, load, main
 @pytest.mark.parametrize(("name", "text"), SUBCOMMANDS.items())
 def test_each_subcommand_is_the_module_of_its_name_and_says_what_the_list_says(name: str, text: str) -> None:
     module = load(name)
-    assert module.NAME == name
-    assert module.HELP == text
+    assert name == module.NAME
+    assert text == module.HELP
 
 
 @pytest.mark.parametrize("name", SUBCOMMANDS)
