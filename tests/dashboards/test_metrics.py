@@ -12,6 +12,7 @@ from exporter.metrics import Page, Scrape
 from sunhelm.devices.errors import Reason
 from sunhelm.devices.quantities import CATALOGUE
 from sunhelm.devices.reading import Outcome, Reading
+from sunhelm.service.metrics import ProcessMetrics
 
 TARGET_LABELS = frozenset({"site", "device", "family", "instance", "job"})
 VARIABLES = {"site": "home", "device": "gx", "grid_meter": "gx"}
@@ -25,6 +26,13 @@ def _page_about_a_read() -> Iterator[tuple[str, Labels]]:
     page = Page()
     page.add(Reading("gx", 1.0, (), groups), Scrape(duration_s=0.1, timeout_s=9.5))
     for metric in page.collect():
+        for sample in metric.samples:
+            yield sample.name, frozenset(sample.labels)
+
+
+def _process_metrics() -> Iterator[tuple[str, Labels]]:
+    """Yield what the exporter tells of its own process."""
+    for metric in ProcessMetrics("sunhelm_exporter").registry.collect():
         for sample in metric.samples:
             yield sample.name, frozenset(sample.labels)
 
@@ -50,7 +58,8 @@ def exported(rules: list[dict[str, Any]]) -> dict[str, Labels]:
     metrics = {quantity.metric: frozenset(quantity.labels) for quantity in CATALOGUE.values()}
     metrics |= dict(_page_about_a_read())
     metrics |= {rule["record"]: frozenset() for rule in rules if "record" in rule}
-    metrics |= {"up": frozenset(), "sunhelm_exporter_build_info": frozenset({"version"})}
+    metrics |= dict(_process_metrics())
+    metrics["up"] = frozenset()
     return metrics
 
 
