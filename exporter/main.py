@@ -14,6 +14,7 @@ import structlog
 
 from exporter.app import Exporter, add_exporter
 from exporter.config import Configuration, load_configuration, parse_url
+from exporter.influx_output import InfluxOutput
 from exporter.instruments import Instruments
 from exporter.openings import open_targets
 from exporter.targets import Targets
@@ -122,34 +123,40 @@ async def _serve(flags: ServiceFlags, parsed: argparse.Namespace) -> None:
     process = ProcessMetrics("sunhelm_exporter")
     targets = Targets({})
     instruments = Instruments(process, targets)
+    influx = InfluxOutput(process, targets)
+    observers = [instruments.read, influx.observe]
     exporter = Exporter(targets, instruments, timeout_offset_s=parsed.timeout_offset_s)
 
-    def apply(configuration: Configuration) -> None:
-        opened = open_targets(configuration.site, turns=turns, observers=[instruments.read], keep=targets)
+    async def apply(configuration: Configuration) -> None:
+        await influx.follow(configuration)
+        opened = open_targets(configuration.site, turns=turns, observers=observers, keep=targets)
         instruments.follow(opened)
         targets.replace(opened)
         exporter.external_url = parsed.external_url or configuration.web.external_url
         exporter.all_devices = parsed.all_devices or configuration.web.all_devices
 
     async def reload() -> None:
-        apply(await asyncio.to_thread(load))
+        await apply(await asyncio.to_thread(load))
 
-    apply(configuration)
-    process.loaded(SYSTEM_CLOCK.time())
-    health = Health(NAME)
-    application = create_application(health, web_config=web_config)
-    add_exporter(application, exporter)
-    reloader = Reloader(reload, process, time=SYSTEM_CLOCK.time)
-    reloader.add_routes(application)
-    server = WebServer(application, flags.listen_addresses, web_config=web_config)
-    with told_to_stop() as told:
-        async with reloader.upon_hangup():
-            await server.start()
-            health.set_ready()
-            _log.info("started", version=__version__, site=configuration.site.name, devices=len(targets))
-            await told.wait()
-            health.set_unready("shutdown")
-        await server.stop()
+    try:
+        await apply(configuration)
+        process.loaded(SYSTEM_CLOCK.time())
+        health = Health(NAME)
+        application = create_application(health, web_config=web_config)
+        add_exporter(application, exporter)
+        reloader = Reloader(reload, process, time=SYSTEM_CLOCK.time)
+        reloader.add_routes(application)
+        server = WebServer(application, flags.listen_addresses, web_config=web_config)
+        with told_to_stop() as told:
+            async with reloader.upon_hangup():
+                await server.start()
+                health.set_ready()
+                _log.info("started", version=__version__, site=configuration.site.name, devices=len(targets))
+                await told.wait()
+                health.set_unready("shutdown")
+            await server.stop()
+    finally:
+        await influx.close()
     _log.info("stopped")
 
 
