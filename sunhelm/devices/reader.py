@@ -1,7 +1,8 @@
 """One read of one device: what is due, in which order, under one deadline, guarded.
 
 Live groups are read first and together. Slow groups (settings, identity) are served from memory until
-their tier ends; then one of them is renewed at each read, so that they never crowd out live values.
+their tier ends; then one of them is renewed at each read, and more only when they are late, so that they
+never crowd out live values.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ EVERYTHING: Final = "all"
 
 _SLOW_SHARE: Final = 0.5
 """A slow group is begun only while less than this share of the time has gone by."""
+
+_URGENT_TIERS: Final = 1.5
+"""A slow group this late is renewed even where another one already was in the same read."""
 
 _KEPT_TIERS: Final = 2.0
 """A slow value may wait its turn to be renewed, but is not served for longer than so many tiers."""
@@ -95,12 +99,15 @@ class Reader:
                 self._serve_from_memory(group, fetched)
 
     def _due(self, slow: list[Group]) -> list[Group]:
-        """Return the slow groups to read now: all that never came, and the one that waits longest."""
+        """Return the slow groups to read now: all that never came, else the longest due and all the late."""
         now = self.clock.monotonic()
         new = [group for group in slow if group.name not in self._slow]
-        known = [group for group in slow if group.name in self._slow]
-        old = [group for group in known if self._age(group, now) >= group.period_s]
-        return new or sorted(old, key=lambda group: self._slow[group.name].tried_at)[:1]
+        if new:
+            return new
+        due = [group for group in slow if self._age(group, now) >= group.period_s]
+        due.sort(key=lambda group: self._slow[group.name].tried_at)
+        late = [group for group in due[1:] if self._age(group, now) >= _URGENT_TIERS * group.period_s]
+        return [*due[:1], *late]
 
     def _age(self, group: Group, now: float) -> float:
         return now - self._slow[group.name].came_at

@@ -124,6 +124,19 @@ async def test_only_one_slow_group_is_renewed_at_a_read(reader: Reader, source: 
     ]
 
 
+async def test_slow_groups_of_rare_scrapes_are_all_renewed(
+    reader: Reader, source: Scripted, clock: Any
+) -> None:
+    source.tiers = {"live": 0.0} | {f"slow_{number}": 60.0 for number in range(10)}
+    await read(reader)
+    for _ in range(5):
+        clock.advance(100)
+        reading = await read(reader)
+        assert all(outcome.ok for outcome in reading.groups.values())
+        ages = [clock.time() - (outcome.taken_at or 0) for outcome in reading.groups.values()]
+        assert max(ages) < 120
+
+
 async def test_slow_groups_never_use_the_second_half_of_the_time(
     reader: Reader, source: Scripted, clock: Any
 ) -> None:
