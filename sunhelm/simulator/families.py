@@ -9,7 +9,7 @@ from typing import Protocol
 
 from sunhelm.simulator.clock import Clock
 from sunhelm.simulator.faces.sec1000 import Sec1000Box
-from sunhelm.simulator.faces.victron import VictronFace
+from sunhelm.simulator.faces.victron import HOUSE, VictronFace
 from sunhelm.simulator.faults import Faults
 from sunhelm.simulator.modbus_device import Limits
 from sunhelm.simulator.modbus_server import ModbusServer
@@ -66,7 +66,7 @@ PORT_OFFSETS: Mapping[str, int] = MappingProxyType(
 
 
 def _victron(plant: Plant, clock: Clock, faults: Faults) -> Endpoint:
-    face = VictronFace(plant, clock=clock)
+    face = VictronFace(plant, units=HOUSE, clock=clock)
     # The GX takes as many words to write as to read, two more than the specification.
     limits = Limits(functions={3, 4, 6, 16}, write_words=125)
     return ModbusServer(face, limits=limits, faults=faults, clock=clock)

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-
-FROZEN = ("--speed=1e-9", "--seed=7", "--start=2026-06-21T12:00")
 
 
 @pytest.fixture(scope="session")
@@ -31,19 +28,8 @@ def peer() -> Callable[[str], Path]:
 @pytest.fixture(scope="session")
 def frozen_victron() -> Iterator[int]:
     """The port of a simulated GX at midday whose time stands still: who reads it twice reads the same."""
-    command = [
-        Path(sys.executable).with_name("sunhelm"),
-        "simulate",
-        "--port=0",
-        "--families=victron",
-        *FROZEN,
-    ]
+    command = [sys.executable, Path(__file__).with_name("every_service.py")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        said = ""
-        while not (address := re.search(r"victron .*:(\d+)$", said, re.MULTILINE)):
-            line = process.stdout.readline()
-            assert line, f"the simulator did not start: {said}"
-            said += line
-        yield int(address[1])
+        yield int(process.stdout.readline())
         process.terminate()

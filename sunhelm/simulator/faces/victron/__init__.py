@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from sunhelm.simulator.faces.victron.face import VictronFace
+from sunhelm.simulator.faces.victron.layout import HOUSE
 
-__all__ = ["VictronFace"]
+__all__ = ["HOUSE", "VictronFace"]

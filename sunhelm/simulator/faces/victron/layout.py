@@ -209,6 +209,17 @@ UNITS: Mapping[str, tuple[int, ...]] = MappingProxyType(
 )
 """The unit ids at which the simulated GX offers each service; one id may serve several."""
 
+HOUSE: Mapping[str, tuple[int, ...]] = MappingProxyType(
+    {
+        service: UNITS[service]
+        for service in (
+            *("system", "settings", "hub4", "platform", "generator", "pump"),
+            *("vebus", "battery", "solarcharger", "grid", "pvinverter", "acload"),
+        )
+    }
+)
+"""What a usual house has: one inverter, not another one that shows the same plant again."""
+
 RESERVED_WORD: Final = 0xFFFF
 
 _SPANS: Final = sorted((first, last, name) for name, one in SERVICES.items() for first, last in one.spans)
