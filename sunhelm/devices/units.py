@@ -36,6 +36,7 @@ BASE_UNITS: Mapping[str, Conversion] = MappingProxyType(
         "Wh": _scaled("joules", "3600"),
         "kWh": _scaled("joules", "3600000"),
         "MWh": _scaled("joules", "3600000000"),
+        "VAh": _scaled("volt_ampere_seconds", "3600"),
         "varh": _scaled("var_seconds", "3600"),
         "kvarh": _scaled("var_seconds", "3600000"),
         "V": _scaled("volts"),

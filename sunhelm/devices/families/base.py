@@ -101,7 +101,7 @@ class RegisterFamily:
             )
         }
         return Identity(
-            vendor=self.spec.vendor,
+            vendor=told.get("vendor") or self.spec.vendor,
             model=told.get("model") or config.model or "",
             serial=told.get("serial") or config.serial or "",
             firmware=told.get("firmware", ""),

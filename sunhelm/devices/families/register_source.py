@@ -14,6 +14,7 @@ from sunhelm.devices.clock import Clock, Deadline
 from sunhelm.devices.errors import DeviceError
 from sunhelm.devices.families import snapshot
 from sunhelm.devices.families.blocks import BlockReader, Place, Unsupported, Words, place_of
+from sunhelm.devices.families.chain import ChainDiscovery
 from sunhelm.devices.families.parts import Discovery, FoundPart
 from sunhelm.devices.families.source import Fetched, Group, Setting
 from sunhelm.devices.families.spec import FamilySpec, Part
@@ -86,7 +87,12 @@ class RegisterSource:
         self.unsupported = Unsupported()
         self.parts: tuple[FoundPart, ...] = ()
         self._blocks = BlockReader(link, family.spec, self.unsupported)
-        self._discovery = Discovery(family.spec.parts, config.units, family.map_of)
+        spec = family.spec
+        self._discovery = (
+            ChainDiscovery(spec.chain, spec.parts, config.units, family.map_of)
+            if spec.chain
+            else Discovery(spec.parts, config.units, family.map_of)
+        )
         self._bounds = lru_cache(maxsize=None)(self._bounds_of)
         self._select = lru_cache(maxsize=1024)(self._selection)
         self._values: dict[str, dict[str, float | str]] = {}
@@ -111,7 +117,8 @@ class RegisterSource:
             for part in self.parts
             for name in dict.fromkeys(register.group for register in self._wanted(part, None))
         ]
-        if any(part.part.probe and part.part.name not in self._config.units for part in self.parts):
+        probed = (part.part.probe and part.part.name not in self._config.units for part in self.parts)
+        if self._family.spec.chain or any(probed):
             groups.append(Group(DISCOVERY, tiers.get("identity", 3600.0)))
         return groups
 

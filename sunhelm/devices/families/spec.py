@@ -74,12 +74,39 @@ class Probe(_Model):
 class Derived(_Model):
     """A total that the device does not tell: the sum of registers, only when every one of them was read.
 
-    A register's name may be preceded by "-".
+    A register's name may be preceded by "-"; that of a repeated register stands for all its repetitions.
+    With `instead_of`, only where the device has none of these parts (in a chain).
     """
 
     quantity: str
     sum: tuple[str, ...] = Field(min_length=1)
     group: str = "live"
+    instead_of: tuple[str, ...] = ()
+
+
+class Chain(_Model):
+    """Models that stand one behind the other, each headed by its id and its length in words.
+
+    The chain begins behind the text `mark` at one of the `bases`, in the order of trying, and ends with the
+    id `end`. The addresses of a model's map count from its id.
+    """
+
+    mark: str
+    bases: tuple[int, ...] = Field(min_length=1)
+    end: int = 0xFFFF
+
+
+class Repeat(_Model):
+    """Registers that stand several times one behind the other, `words` apart.
+
+    The map lists them once, from the address `start` on to its end, with the value of `label` for the first.
+    `count` names the register that says how many there are; there are never more than fit into the model.
+    """
+
+    start: int
+    words: int = Field(ge=1)
+    count: str
+    label: str
 
 
 class Part(_Model):
@@ -94,6 +121,10 @@ class Part(_Model):
     `witness` names registers that never change (a serial number): a block in which they did is refused.
     `companions` are for devices that answer 0 for what they do not have: a register that cannot be 0 (the
     voltage of a phase), and those that are left out while it reads 0 (current and power of the phase).
+
+    In a family with a `chain`, `models` are the ids of the models that the map describes. A `sole` part is
+    there only where the device has exactly one of them; one with `instead_of` only where the device has none
+    of these parts. Parts with a `label` are numbered in the order of the chain.
     """
 
     name: str
@@ -107,6 +138,10 @@ class Part(_Model):
     derived: tuple[Derived, ...] = ()
     witness: tuple[str, ...] = ()
     companions: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
+    models: tuple[int, ...] = ()
+    sole: bool = False
+    instead_of: tuple[str, ...] = ()
+    repeat: Repeat | None = None
 
 
 class Scrape(_Model):
@@ -125,6 +160,7 @@ class FamilySpec(_Model):
     `tiers` says for each group of registers how often it is read.
     `enums` are names of values that several registers share, for `@NAME` in a map.
     `identity` names the registers, as "part.register", that say what the device is.
+    `chain` says where the parts are found that do not stand at fixed addresses.
     `sleeps` devices switch themselves off without sun. `unsettled` is what no source settles.
     """
 
@@ -142,7 +178,8 @@ class FamilySpec(_Model):
         default_factory=lambda: {"live": 0.0, "energy": 0.0, "settings": 300.0, "identity": 3600.0}
     )
     parts: tuple[Part, ...] = ()
+    chain: Chain | None = None
     enums: Mapping[str, Mapping[int, str]] = Field(default_factory=dict)
-    identity: Mapping[Literal["model", "serial", "firmware"], str] = Field(default_factory=dict)
+    identity: Mapping[Literal["vendor", "model", "serial", "firmware"], str] = Field(default_factory=dict)
     sleeps: bool = False
     unsettled: tuple[str, ...] = ()

@@ -1,0 +1,169 @@
+"""Finding parts that stand in a chain of models, as SunSpec has it: each device has its own addresses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from sunhelm.devices.clock import Deadline
+from sunhelm.devices.errors import Rejected
+from sunhelm.devices.families.models import HEADER, Model, fitted, moved
+from sunhelm.devices.families.parts import FoundPart
+from sunhelm.devices.families.spec import Chain, Part
+from sunhelm.devices.links.base import RegisterLink, Span, Table
+from sunhelm.devices.registers import codec
+from sunhelm.devices.registers.register import Register, RegisterMap
+
+_ADDRESSES: Final = 1 << 16
+_MOST_MODELS: Final = 100
+"""No device has so many; one that seems to does not speak of models."""
+
+_Place = tuple[int, Model]
+"""The unit id and the model."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Asker:
+    """Reads a few words, until a deadline."""
+
+    link: RegisterLink
+    deadline: Deadline
+
+    async def words(self, unit: int, address: int, count: int) -> tuple[int, ...]:
+        """Return what stands there; nothing when the device refuses."""
+        try:
+            return await self.link.read(Span(unit, Table.HOLDING, address, count), self.deadline)
+        except Rejected:
+            return ()
+
+
+@dataclass(slots=True)
+class _Walk:
+    """How far the chain at one unit id is known.
+
+    `tried` counts the bases without the mark. `next` is the address of the next header, None before the mark
+    was found.
+    """
+
+    tried: int = 0
+    next: int | None = None
+    done: bool = False
+    models: list[Model] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class ChainDiscovery:
+    """Looks for the parts of one device, and goes on where it stopped when a deadline cut it short.
+
+    `units` are the unit ids that the owner configured, by part; they replace those of the family. A found
+    part has a map of its own: with the addresses of this device, and only what the model is long enough for.
+    """
+
+    chain: Chain
+    parts: Sequence[Part]
+    units: Mapping[str, Sequence[int]]
+    map_of: Callable[[Part], RegisterMap]
+    _walks: dict[int, _Walk] = field(default_factory=dict)
+    _counts: dict[_Place, int] = field(default_factory=dict)
+    _maps: dict[tuple[str, Model, int], RegisterMap] = field(default_factory=dict)
+
+    async def find(self, link: RegisterLink, deadline: Deadline) -> tuple[FoundPart, ...]:
+        """Return the parts that the chains have, in the order of the family.
+
+        Raises Rejected when a required part is missing, else what the link raises.
+        """
+        asker = _Asker(link, deadline)
+        for unit in dict.fromkeys(unit for part in self.parts for unit in self._candidates(part)):
+            await self._walk(unit, asker)
+        places: dict[str, Sequence[_Place]] = {}
+        for part in self.parts:
+            own = () if places.keys() & set(part.instead_of) else self._places(part)
+            if part.required and not own:
+                raise Rejected(self._missing(part))
+            if own:
+                places[part.name] = own
+        for part in self.parts:
+            for place in places.get(part.name, ()):
+                await self._count(part, place, asker)
+        found = tuple(
+            self._found(part, number, place, places)
+            for part in self.parts
+            for number, place in enumerate(places.get(part.name, ()), 1)
+        )
+        self._walks.clear()
+        self._counts.clear()
+        return found
+
+    def _candidates(self, part: Part) -> Sequence[int]:
+        return self.units.get(part.name, part.units)
+
+    def _places(self, part: Part) -> Sequence[_Place]:
+        """Return where the part stands."""
+        places = [
+            (unit, model)
+            for unit in self._candidates(part)
+            for model in self._walks[unit].models
+            if model.id in part.models
+        ]
+        if part.sole and len(places) > 1:
+            return ()
+        return places if part.every else places[:1]
+
+    def _missing(self, part: Part) -> str:
+        units = self._candidates(part)
+        where = f"unit {' or '.join(map(str, units))}"
+        met = sorted({model.id for unit in units for model in self._walks[unit].models})
+        if met:
+            wanted = " or ".join(map(str, part.models))
+            return f"no {part.name} (model {wanted}) at {where}; its models are {', '.join(map(str, met))}"
+        bases = " or ".join(map(str, self.chain.bases))
+        return f'no "{self.chain.mark}" at address {bases} of {where}'
+
+    async def _walk(self, unit: int, asker: _Asker) -> None:
+        """Read the headers of the chain at this unit id; no models when there is no chain."""
+        walk = self._walks.setdefault(unit, _Walk())
+        mark = tuple(self.chain.mark.encode("latin-1"))
+        while walk.next is None and walk.tried < len(self.chain.bases):
+            base = self.chain.bases[walk.tried]
+            words = await asker.words(unit, base, len(mark) // 2)
+            if tuple(byte for word in words for byte in divmod(word, 256)) == mark:
+                walk.next = base + len(words)
+            walk.tried += 1
+        while walk.next is not None and not walk.done:
+            header = await asker.words(unit, walk.next, HEADER)
+            # A device without an end mark refuses the next header; a length of 0 would lead nowhere.
+            walk.done = not header or header[0] == self.chain.end or not header[1]
+            if not walk.done:
+                model = Model(header[0], walk.next, header[1])
+                walk.models.append(model)
+                walk.next = model.end
+                walk.done = model.end + HEADER > _ADDRESSES or len(walk.models) >= _MOST_MODELS
+
+    async def _count(self, part: Part, place: _Place, asker: _Asker) -> None:
+        """Find out how many repetitions the device says there are; as many as fit when it does not say."""
+        if part.repeat is None or place in self._counts:
+            return
+        unit, model = place
+        register: Register = self.map_of(part)[part.repeat.count]
+        told = None
+        if register.end <= model.end - model.base:
+            words = await asker.words(unit, model.base + register.address, register.type.words)
+            told = codec.plain_value(register, words) if words else None
+        fitting = max(0, model.end - model.base - part.repeat.start) // part.repeat.words
+        self._counts[place] = min(fitting, int(told)) if isinstance(told, float) else fitting
+
+    def _found(self, part: Part, number: int, place: _Place, there: Collection[str]) -> FoundPart:
+        unit, model = place
+        written = self.map_of(part)
+        times = self._counts.get(place, 1)
+        key = (part.name, model, times)
+        if key not in self._maps:
+            self._maps[key] = moved(written, model, part.repeat, times)
+        return FoundPart(
+            name=f"{part.name}_{number}" if part.every or part.label else part.name,
+            part=fitted(part, written, self._maps[key], there),
+            unit=unit,
+            map=self._maps[key],
+            labels={part.label: str(number)} if part.label else {},
+        )
