@@ -18,6 +18,7 @@ SUBCOMMANDS: Final = {
     "read": "read a device now and show what it says",
     "dump": "write a redacted file of everything a device says, for a bug report or a test",
     "settings": "keep a copy of every setting of a device, or compare with one",
+    "scan": "find devices of known families in a network",
     "demo": "run a simulated home, the exporter, and Prometheus where it is installed",
     "simulate": "serve a home of simulated devices on their own wire protocols",
     "healthcheck": "ask a running exporter or controller whether it is alive",
