@@ -6,7 +6,7 @@ The applications validate sections of their own in the same file with the same m
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -19,8 +19,9 @@ from sunhelm.configuration.document import Document, read_document
 from sunhelm.configuration.mistakes import ConfigurationError, Mistake, did_you_mean, found
 from sunhelm.configuration.validation import validate_at, validate_section
 from sunhelm.devices.device_config import DeviceCheck, DeviceConfig, same_devices
-from sunhelm.devices.families import FAMILIES, load_family
+from sunhelm.devices.families import FAMILIES, RegisterFamily, load_family
 from sunhelm.devices.families.spec import FamilySpec
+from sunhelm.devices.registers.map import MapError
 from sunhelm.devices.sections import NAME, Account, DeviceSection, Location, SiteSection
 
 Entry = TypeVar("Entry", bound=BaseModel)
@@ -113,6 +114,7 @@ class _SiteCheck:
         self._mistakes += wrong
         accounts = dict(self._accounts())
         devices = {config.name: config for config in self._devices(accounts)}
+        self._mistakes += self._about_maps(devices.values())
         self._mistakes += same_devices(self._document, list(devices.values()), self._specs)
         if section is None:
             return None, self._mistakes
@@ -171,6 +173,21 @@ class _SiteCheck:
         )
         self._mistakes.append(self._document.mistake((section, name, "family"), message))
         return None
+
+    def _about_maps(self, configs: Iterable[DeviceConfig]) -> Iterator[Mistake]:
+        """Yield every mistake of the owners' own register maps."""
+        for config in configs:
+            if config.map is None or not config.map.is_file() or config.family not in FAMILIES:
+                continue
+            place = ("devices", config.name, "map")
+            family = load_family(config.family)
+            if not isinstance(family, RegisterFamily):
+                yield self._document.mistake(place, f"family {config.family} has no register map")
+                continue
+            try:
+                family.own_map(config.map)
+            except MapError as error:
+                yield from (self._document.mistake(place, mistake) for mistake in error.mistakes)
 
     def _check_grid_meter(self, section: SiteSection) -> None:
         names = self._document.mapping(("devices",))

@@ -288,3 +288,21 @@ def test_no_values_make_anything_but_a_site_or_mistakes(
         _, mistakes = validate_site(document, SPECS)
     for mistake in mistakes:
         assert len(str(mistake).splitlines()) == 1
+
+
+def test_every_mistake_of_an_own_map_is_told(tmp_path: Path) -> None:
+    (tmp_path / "own.csv").write_text("address,type,name\n1,u17,good\nx,u16,Bad\n")
+    site = tmp_path / "sunhelm.yml"
+    site.write_text(
+        "site: {name: home, zone: UTC}\n"
+        "devices:\n"
+        "  gx: {family: victron, host: 192.0.2.1, map: own.csv}\n"
+        "  box: {family: sec1000s, host: 192.0.2.2, map: own.csv}\n"
+    )
+    with pytest.raises(SiteError) as raised:
+        load_site(site)
+    told = [str(mistake) for mistake in raised.value.mistakes]
+    assert len(told) == 4
+    assert all("devices." in mistake and ".map: " in mistake for mistake in told)
+    assert any("own.csv:2:type" in mistake for mistake in told)
+    assert any("sec1000s has no register map" in mistake for mistake in told)

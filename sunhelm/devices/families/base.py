@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.resources.abc import Traversable
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from zoneinfo import ZoneInfo
 
@@ -57,15 +58,22 @@ class RegisterFamily:
     def map_of(self, part: Part) -> RegisterMap:
         """Return the register map of a part; it is loaded once. Raises MapError with all its mistakes."""
         if part.name not in self._maps:
-            self._maps[part.name] = load_map(
-                self._folder.joinpath(part.map),
-                family=self.name,
-                prefix=part.prefix,
-                part_labels=(part.label,) if part.label else (),
-                enums=self.spec.enums,
-                groups=tuple(self.spec.tiers),
-            )
+            self._maps[part.name] = self._load(part, self._folder.joinpath(part.map))
         return self._maps[part.name]
+
+    def own_map(self, file: Path) -> RegisterMap:
+        """Return an owner's map, which stands in for that of the family's first part. Raises MapError."""
+        return self._load(self.spec.parts[0], file)
+
+    def _load(self, part: Part, file: Traversable | Path) -> RegisterMap:
+        return load_map(
+            file,
+            family=self.name,
+            prefix=part.prefix,
+            part_labels=(part.label,) if part.label else (),
+            enums=self.spec.enums,
+            groups=tuple(self.spec.tiers),
+        )
 
     def open(self, config: DeviceConfig, surroundings: Surroundings) -> Source:
         kind: LinkKind = next(iter(self.spec.links)) if config.link is None else config.link
@@ -82,7 +90,14 @@ class RegisterFamily:
 
     def source(self, config: DeviceConfig, surroundings: Surroundings, link: RegisterLink) -> RegisterSource:
         """Return the device behind this link; tests and dumps bring a link of their own."""
-        return RegisterSource(self, config, link, zone=surroundings.zone, clock=surroundings.clock)
+        own = None if config.map is None else self.own_map(config.map)
+
+        def map_of(part: Part) -> RegisterMap:
+            return self.map_of(part) if own is None or part is not self.spec.parts[0] else own
+
+        return RegisterSource(
+            self, config, link, map_of=map_of, zone=surroundings.zone, clock=surroundings.clock
+        )
 
     def derive(self, samples: Sequence[Sample], values: Values) -> Iterable[Sample]:
         """Yield what the device does not tell and `derived` in `family.yaml` cannot say.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import astuple, dataclass, field
 from functools import lru_cache
@@ -57,8 +57,6 @@ class _Family(Protocol):
     name: str
     spec: FamilySpec
 
-    def map_of(self, part: Part) -> RegisterMap: ...
-
     def derive(self, samples: Sequence[Sample], values: Values) -> Iterable[Sample]: ...
 
     def identity(self, config: DeviceConfig, values: Values) -> Identity: ...
@@ -77,7 +75,14 @@ class RegisterSource:
     """A device read through a `RegisterLink`; implements `Source`."""
 
     def __init__(
-        self, family: _Family, config: DeviceConfig, link: RegisterLink, *, zone: ZoneInfo, clock: Clock
+        self,
+        family: _Family,
+        config: DeviceConfig,
+        link: RegisterLink,
+        *,
+        map_of: Callable[[Part], RegisterMap],
+        zone: ZoneInfo,
+        clock: Clock,
     ) -> None:
         self._family = family
         self._config = config
@@ -89,9 +94,9 @@ class RegisterSource:
         self._blocks = BlockReader(link, family.spec, self.unsupported)
         spec = family.spec
         self._discovery = (
-            ChainDiscovery(spec.chain, spec.parts, config.units, family.map_of)
+            ChainDiscovery(spec.chain, spec.parts, config.units, map_of)
             if spec.chain
-            else Discovery(spec.parts, config.units, family.map_of)
+            else Discovery(spec.parts, config.units, map_of)
         )
         self._bounds = lru_cache(maxsize=None)(self._bounds_of)
         self._select = lru_cache(maxsize=1024)(self._selection)

@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from sunhelm.devices.clock import Deadline
+from sunhelm.devices.device_config import DeviceConfig
 from sunhelm.devices.errors import DeviceError, Rejected
 from sunhelm.devices.families.base import RegisterFamily, Surroundings
 from sunhelm.devices.families.register_source import RegisterSource
@@ -75,10 +75,12 @@ def make_source(tmp_path: Path, link: MemoryLink, clock: Any) -> Callable[..., R
             lines = [line.strip() for line in text.strip().splitlines()]
             (tmp_path / name).write_text("\n".join(lines) + "\n")
         family = RegisterFamily("testfamily", FamilySpec.model_validate(spec, strict=False), tmp_path)
-        config = SimpleNamespace(
+        config = DeviceConfig(
+            family="testfamily",
             name="unit",
             units=units or {},
             profile=profile,
+            map=figures.get("map"),
             model=None,
             serial=None,
             link=None,
@@ -86,7 +88,7 @@ def make_source(tmp_path: Path, link: MemoryLink, clock: Any) -> Callable[..., R
             capacity=figures.get("capacity"),
         )
         surroundings = Surroundings(ZoneInfo("Europe/Amsterdam"), clock)
-        return family.source(config, surroundings, link)  # type: ignore[arg-type]
+        return family.source(config, surroundings, link)
 
     return make
 

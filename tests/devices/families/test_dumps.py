@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from sunhelm.devices.clock import Deadline
+from sunhelm.devices.device_config import DeviceConfig
 from sunhelm.devices.families import load_family
 from sunhelm.devices.families.base import RegisterFamily, Surroundings
 from sunhelm.devices.families.register_source import DISCOVERY, RegisterSource
@@ -39,7 +39,8 @@ def dump(path: Path, link: Any) -> Mapping[str, Any]:
 @pytest.fixture(params=["core", "full"])
 def source(request: pytest.FixtureRequest, dump: Mapping[str, Any], link: Any, clock: Any) -> RegisterSource:
     family = cast("RegisterFamily", load_family(dump["family"]))
-    config = SimpleNamespace(
+    config = DeviceConfig(
+        family=dump["family"],
         name="dump",
         units={},
         profile=request.param,
@@ -48,7 +49,7 @@ def source(request: pytest.FixtureRequest, dump: Mapping[str, Any], link: Any, c
         rated_power=None,
         capacity=None,
     )
-    return family.source(config, Surroundings(ZoneInfo("UTC"), clock), link)  # type: ignore[arg-type]
+    return family.source(config, Surroundings(ZoneInfo("UTC"), clock), link)
 
 
 async def test_a_dump_reads_as_its_golden_page(

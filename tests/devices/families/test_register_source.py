@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -370,3 +371,13 @@ async def test_the_profile_chooses_what_is_read(make_source: Make, link: Any, cl
     full = await fetch(make_source(ONE_PART, {"map.csv": page}, profile="full"), clock)
     assert len(core["live"].samples) == 1
     assert len(full["live"].samples) == 2
+
+
+async def test_an_owners_map_stands_in_for_that_of_the_family(
+    make_source: Make, link: Any, clock: Any, tmp_path: Path
+) -> None:
+    own = tmp_path / "own.csv"
+    own.write_text("address,type,unit,group,name,quantity\n30,u16,W,live,sun,pv_power\n")
+    source = make_source(ONE_PART, {"map.csv": LIVE}, map=own)
+    link.set(1, 30, 1234)
+    assert values((await fetch(source, clock))["live"]) == {"pv_power": 1234.0}

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from types import SimpleNamespace
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from sunhelm.devices.clock import Deadline
+from sunhelm.devices.device_config import DeviceConfig
 from sunhelm.devices.families.base import RegisterFamily, Surroundings
 from sunhelm.devices.families.register_source import RegisterSource
 from sunhelm.devices.reading import Sample
@@ -42,10 +42,17 @@ def put(maps: Mapping[str, RegisterMap], link: Any) -> Put:
 @pytest.fixture
 def gx(victron: RegisterFamily, link: Any, clock: Any) -> Callable[..., RegisterSource]:
     def make(profile: str = "core", **units: tuple[int, ...]) -> RegisterSource:
-        config = SimpleNamespace(
-            name="gx", units=units, profile=profile, model=None, serial=None, rated_power=None, capacity=None
+        config = DeviceConfig(
+            family="victron",
+            name="gx",
+            units=units,
+            profile=profile,
+            model=None,
+            serial=None,
+            rated_power=None,
+            capacity=None,
         )
-        return victron.source(config, Surroundings(ZoneInfo("UTC"), clock), link)  # type: ignore[arg-type]
+        return victron.source(config, Surroundings(ZoneInfo("UTC"), clock), link)
 
     return make
 
