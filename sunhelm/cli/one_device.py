@@ -70,7 +70,10 @@ def with_device(
         print(error, file=sys.stderr)
         return FAILED
     if arguments.name not in site.devices:
-        print(f"{arguments.config_file}: devices: {not_among(arguments.name, list(site.devices))}", file=sys.stderr)
+        print(
+            f"{arguments.config_file}: devices: {not_among(arguments.name, list(site.devices))}",
+            file=sys.stderr,
+        )
         return WRONG
     try:
         return asyncio.run(_used(site, arguments.name, turns, act, profile))
