@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import shutil
 import signal
 import socket
@@ -15,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from sunhelm.simulator.families import PORT_OFFSETS
 
 ROOT = Path(__file__).parent.parent
 DEFAULT_CAPTURES = ROOT.parent / "shared" / "captures"
@@ -103,10 +106,17 @@ def prometheus_program() -> str:
     return _program("prometheus", "prometheus")
 
 
-def _free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [each.getsockname()[1] for each in sockets]
+def _free_ports(count: int) -> int:
+    """Return the first of so many free ports in a row.
+
+    They lie below those that the system gives to outgoing connections, which could take one at any time.
+    """
+    for first in random.sample(range(20_000, 30_000 - count), k=100):
+        with contextlib.ExitStack() as stack, contextlib.suppress(OSError):
+            for port in range(first, first + count):
+                stack.enter_context(socket.create_server(("127.0.0.1", port)))
+            return first
+    raise AssertionError("there are no free ports")
 
 
 @dataclass
@@ -150,7 +160,9 @@ def start_demo(root: Path) -> Iterator[Callable[..., RunningDemo]]:
     running: list[subprocess.Popen[str]] = []
 
     def start(*options: str) -> RunningDemo:
-        simulator, exporter, prometheus = _free_ports(3)
+        devices = max(PORT_OFFSETS.values()) + 1
+        simulator = _free_ports(devices + 2)
+        exporter, prometheus = simulator + devices, simulator + devices + 1
         process = subprocess.Popen(
             [
                 Path(sys.executable).with_name("sunhelm"),

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import pytest
 
+from sunhelm.simulator.families import FAMILIES
 from sunhelm.simulator.house import House
 
 pytestmark = pytest.mark.integration
@@ -62,16 +63,12 @@ def test_the_page_of_a_device_is_clean_and_moves_with_the_sun(demo: Any, promtoo
     eventually(lambda: pv_power(demo.page(url)), lambda power: power != pv_power(first))
 
 
-def test_the_device_is_found_and_up(query: Any) -> None:
-    (up,) = eventually(lambda: query('up{job="sunhelm"}'), bool)
-    assert up["value"][1] == "1"
-    assert {name: up["metric"][name] for name in ("device", "site", "family")} == {
-        "device": "victron",
-        "site": "demo",
-        "family": "victron",
-    }
-    (device_up,) = query("solar_device_up")
-    assert device_up["value"][1] == "1"
+def test_every_device_is_found_and_up(query: Any) -> None:
+    for metric in ('up{job="sunhelm"}', "solar_device_up"):
+        series = eventually(lambda metric=metric: query(metric), lambda found: len(found) == len(FAMILIES))
+        assert {each["value"][1] for each in series} == {"1"}
+        labels = {tuple(each["metric"][name] for name in ("device", "site", "family")) for each in series}
+        assert labels == {(name, "demo", name) for name in FAMILIES}
 
 
 def test_power_is_balanced_within_the_losses_of_the_plant(query: Any) -> None:
