@@ -204,4 +204,4 @@ def crc() -> Any:
 @pytest.fixture
 def quick() -> Pacing:
     """No pauses, and little patience: for tests whose time is that of real sockets."""
-    return Pacing(timeout="150ms")
+    return Pacing(timeout="400ms")
