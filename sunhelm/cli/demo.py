@@ -28,6 +28,8 @@ HOST: Final = "127.0.0.1"
 ALERTS: Final = Path(__file__).parents[2] / "alerts"
 """The rules, where this runs from a checkout; an installed package has none."""
 
+ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 MIDSUMMER: Final = "2026-06-21T08:00"
 """When the demo begins unless asked otherwise: at night or in winter there is little to see."""
 
@@ -101,8 +103,8 @@ def run(arguments: argparse.Namespace) -> int:
         except ProcessEnded as error:
             print(error, file=sys.stderr)
             return 1
-        except asyncio.CancelledError:
-            print("Ended.")
+        except asyncio.CancelledError as error:
+            print(f"Ended by {error}.")
     return 0
 
 
@@ -141,14 +143,14 @@ class Demo:
         assert task is not None
         loop = asyncio.get_running_loop()
 
-        def end() -> None:
+        def end(number: signal.Signals) -> None:
             # Only once: a second interrupt would leave the processes behind that are being ended.
-            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-                loop.add_signal_handler(number, lambda: None)
-            task.cancel()
+            for each in ENDING:
+                loop.add_signal_handler(each, lambda: None)
+            task.cancel(number.name)
 
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, end)
+        for number in ENDING:
+            loop.add_signal_handler(number, end, number)
 
     async def _start(self, processes: Processes) -> None:
         simulate = [_command("sunhelm"), "simulate", f"--host={HOST}", f"--port={self.ports.simulator}"]

@@ -28,7 +28,7 @@ def test_the_demo_serves_and_then_ends_with_all_its_processes(
     children = demo.children()
     assert len(children) == 2
     status, output = demo.end(number)
-    assert (status, output) == (0, "Ended.\n")
+    assert (status, output) == (0, f"Ended by {number.name}.\n")
     assert gone(children)
 
 
