@@ -9,6 +9,7 @@ from typing import Protocol
 
 from sunhelm.simulator.clock import Clock
 from sunhelm.simulator.faces.sec1000 import Sec1000Box
+from sunhelm.simulator.faces.sunspec import SunSpecFace
 from sunhelm.simulator.faces.victron import HOUSE, VictronFace
 from sunhelm.simulator.faults import Faults
 from sunhelm.simulator.modbus_device import Limits
@@ -76,10 +77,16 @@ def _sec1000s(plant: Plant, clock: Clock, faults: Faults) -> Endpoint:
     return Sec1000Box(plant, faults=faults, clock=clock)
 
 
+def _sunspec(plant: Plant, clock: Clock, faults: Faults) -> Endpoint:
+    face = SunSpecFace(plant, clock=clock)
+    return ModbusServer(face, limits=Limits(functions={3, 6, 16}), faults=faults, clock=clock)
+
+
 FAMILIES: Mapping[str, SimulatedFamily] = MappingProxyType(
     {
         "victron": SimulatedFamily("Modbus TCP", _victron),
         "sec1000s": SimulatedFamily("SEC1000 frames", _sec1000s),
+        "sunspec": SimulatedFamily("Modbus TCP", _sunspec),
     }
 )
 """What can be played, by name, in the order of the ports."""
