@@ -28,7 +28,7 @@ _CODES = {400: "invalid", 401: "unauthorized", 404: "not found"}
 _PRECISIONS = {"ns": "ns", "us": "u", "ms": "ms", "s": "s"}
 
 
-def free_port() -> int:
+def unused_port() -> int:
     with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as server:
         return int(server.getsockname()[1])
 
@@ -107,9 +107,9 @@ class InfluxD:
 def influxd_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InfluxD]:
     influxd = program("influxd", "influxdb")
     folder = tmp_path_factory.mktemp("influxd")
-    port = free_port()
+    port = unused_port()
     (folder / "influx.conf").write_text(
-        f'reporting-disabled = true\nbind-address = "127.0.0.1:{free_port()}"\n'
+        f'reporting-disabled = true\nbind-address = "127.0.0.1:{unused_port()}"\n'
         f'[meta]\ndir = "{folder}/meta"\n'
         f'[data]\ndir = "{folder}/data"\nwal-dir = "{folder}/wal"\n'
         f'[http]\nbind-address = "127.0.0.1:{port}"\nlog-enabled = false\n'
@@ -131,12 +131,16 @@ def influxd(influxd_server: InfluxD) -> InfluxD:
 class Shim:
     """`/api/v2/write` in front of InfluxDB 1.6, which parses and stores; on one port, on or off.
 
-    `orders` are answers to give instead, one a request; `encodings` and `refused` tell what came.
+    `orders` are answers to give instead, one a request; `busy` is the answer while it is set. `sent` has
+    every line that came, `encodings` how they were packed.
     """
 
     influxd: str
     port: int
+    token: str = TOKEN
     orders: list[web.Response] = field(default_factory=list)
+    busy: bool = False
+    sent: list[str] = field(default_factory=list)
     requests: int = 0
     encodings: set[str] = field(default_factory=set)
     _runner: web.AppRunner | None = None
@@ -161,10 +165,13 @@ class Shim:
         self.requests += 1
         if self.orders:
             return self.orders.pop(0)
+        if self.busy:
+            return web.Response(status=503, headers={"Retry-After": "1"})
         if request.headers.get("Authorization") != f"Token {TOKEN}":
             return refusal(401, "unauthorized access")
         self.encodings.add(request.headers.get("Content-Encoding", ""))
         body = await request.read()  # without its coding
+        self.sent += body.decode().split("\n")
         where = {"db": request.query["bucket"], "precision": _PRECISIONS[request.query["precision"]]}
         async with (
             ClientSession() as session,
@@ -184,7 +191,7 @@ def refusal(status: int, message: str) -> web.Response:
 
 @pytest.fixture
 async def shim(influxd: InfluxD) -> AsyncIterator[Shim]:
-    shim = Shim(influxd.url, free_port())
+    shim = Shim(influxd.url, unused_port())
     await shim.start()
     yield shim
     await shim.stop()
@@ -211,7 +218,7 @@ class VictoriaMetrics:
 def victoria_metrics(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VictoriaMetrics]:
     victoria = program("victoria-metrics", "victoria-metrics")
     folder = tmp_path_factory.mktemp("victoria")
-    url = f"http://127.0.0.1:{(port := free_port())}"
+    url = f"http://127.0.0.1:{(port := unused_port())}"
     arguments = [
         victoria,
         f"-storageDataPath={folder / 'data'}",
@@ -221,6 +228,11 @@ def victoria_metrics(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Victo
     ]
     with running(arguments, folder / "victoria.log", f"{url}/health"):
         yield VictoriaMetrics(url)
+
+
+@pytest.fixture
+def free_port() -> int:
+    return unused_port()
 
 
 @pytest.fixture
