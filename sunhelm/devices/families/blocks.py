@@ -20,7 +20,8 @@ _BAD_REGISTER: Final = frozenset({2, 3})
 
 _REMEMBER_S: Final = 86_400.0
 _GIVE_UP_AFTER: Final = 2
-"""So many blocks in a row without an answer, and the others are not asked."""
+"""So many blocks of a unit without an answer, and its others are not asked; so many units without one, and
+no answer from any other, and nothing more is asked."""
 
 
 Place = tuple[int, str, Table, int]
@@ -83,6 +84,28 @@ class _Errand:
 
 
 @dataclass(slots=True)
+class Silence:
+    """Who has not answered in this read: one dead unit behind a gateway must not cost the others theirs."""
+
+    answered: bool = False
+    _blocks: dict[int, int] = field(default_factory=dict)
+
+    def heard(self, unit: int) -> None:
+        """Note that a unit has answered, if only with a refusal."""
+        self.answered = True
+        self._blocks.pop(unit, None)
+
+    def missed(self, unit: int) -> None:
+        """Note that a block of a unit came to no answer."""
+        self._blocks[unit] = self._blocks.get(unit, 0) + 1
+
+    def is_hopeless(self, unit: int) -> bool:
+        """Whether it is not worth the time to ask this unit for more."""
+        dead = not self.answered and len(self._blocks) >= _GIVE_UP_AFTER
+        return dead or self._blocks.get(unit, 0) >= _GIVE_UP_AFTER
+
+
+@dataclass(slots=True)
 class BlockReader:
     """Reads registers with the fewest bus milliseconds that the family's limits allow.
 
@@ -93,7 +116,7 @@ class BlockReader:
     spec: FamilySpec
     unsupported: Unsupported
     witness: Witness = field(default_factory=Witness)
-    silent: int = 0
+    silence: Silence = field(default_factory=Silence)
     _plans: dict[tuple[str, Table, tuple[Field, ...], frozenset[Place]], tuple[Field, ...]] = field(
         default_factory=dict
     )
@@ -165,7 +188,8 @@ class BlockReader:
     async def _read_block(self, errand: _Errand, block: Field, wanted: Sequence[Register]) -> None:
         inside = [r for r in wanted if block.start <= r.address and r.end <= block.end]
         result = errand.result
-        if self.silent >= _GIVE_UP_AFTER:
+        unit = errand.part.unit
+        if self.silence.is_hopeless(unit):
             self._fail(inside, Unreachable("no answer to the requests before this one"), result)
             return
         for group in {register.group for register in inside}:
@@ -174,17 +198,18 @@ class BlockReader:
         try:
             words = await self.link.read(span, errand.deadline)
         except Rejected as error:
-            self.silent = 0
+            self.silence.heard(unit)
             if error.code in _BAD_REGISTER:
                 await self._bisect(errand, block, inside)
             else:
                 self._fail(inside, error, result)
             return
         except DeviceError as error:
-            self.silent += isinstance(error, Unreachable)
+            if isinstance(error, Unreachable):
+                self.silence.missed(unit)
             self._fail(inside, error, result)
             return
-        self.silent = 0
+        self.silence.heard(unit)
         if not self._witnessed(errand, block, words):
             self._fail(inside, Malformed(f"{span}: the identity words changed"), result)
             return

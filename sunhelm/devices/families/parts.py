@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sunhelm.devices.clock import Deadline
-from sunhelm.devices.errors import Rejected
+from sunhelm.devices.errors import Rejected, TimedOut
 from sunhelm.devices.families.spec import Part
 from sunhelm.devices.links.base import RegisterLink, Span
 from sunhelm.devices.registers.register import RegisterMap
@@ -73,6 +73,11 @@ class Discovery:
         try:
             words = await link.read(span, deadline)
         except Rejected:
+            return False
+        except TimedOut:
+            # Some gateways say nothing where a unit is missing; a required part would be a dead device.
+            if part.required or deadline.passed:
+                raise
             return False
         return any(words) or not part.probe.nonzero
 

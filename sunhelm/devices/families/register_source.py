@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from sunhelm.devices.clock import Clock, Deadline
 from sunhelm.devices.errors import DeviceError
 from sunhelm.devices.families import snapshot
-from sunhelm.devices.families.blocks import BlockReader, Place, Unsupported, Words, place_of
+from sunhelm.devices.families.blocks import BlockReader, Place, Silence, Unsupported, Words, place_of
 from sunhelm.devices.families.chain import ChainDiscovery
 from sunhelm.devices.families.parts import Discovery, FoundPart
 from sunhelm.devices.families.source import Fetched, Group, Setting
@@ -106,7 +106,7 @@ class RegisterSource:
         return self.link.turn(deadline)
 
     async def prepare(self, deadline: Deadline) -> None:
-        self._blocks.silent = 0
+        self._blocks.silence = Silence()
         if not self.parts:
             self.parts = await self._discovery.find(self.link, deadline)
 

@@ -179,6 +179,36 @@ async def test_a_dead_device_is_not_asked_for_every_block(make_source: Make, lin
     assert fetched["live"].outcome.reason is Reason.TIMEOUT
 
 
+async def test_a_dead_unit_does_not_cost_the_others_theirs(
+    make_source: Make, link: Any, clock: Any
+) -> None:  # T9
+    parts = [{"name": name, "map": "map.csv", "units": [unit], "label": "meter"} for name, unit in
+             (("one", 1), ("two", 2), ("three", 3))]  # fmt: skip
+    lines = "".join(f"{address},u16,live,r{address}\n" for address in range(0, 50, 10))
+    source = make_source({**ONE_PART, "parts": parts}, {"map.csv": f"address,type,group,name\n{lines}"})
+    for unit in (2, 3):
+        for address in range(0, 50, 10):
+            link.set(unit, address, 7)
+    link.set(1, 999, 0)
+    answers = link.read
+
+    async def first_is_dead(span: Span, deadline: Deadline) -> tuple[int, ...]:
+        if span.unit == 1:
+            link.spans.append(span)
+            raise TimedOut("no answer")
+        words: tuple[int, ...] = await answers(span, deadline)
+        return words
+
+    link.read = first_is_dead
+    fetched = await fetch(source, clock)
+    assert {name: group.outcome.reason for name, group in fetched.items()} == {
+        "one_1_live": Reason.TIMEOUT,
+        "two_2_live": None,
+        "three_3_live": None,
+    }
+    assert len([span for span in link.spans if span.unit == 1]) == 2
+
+
 async def test_a_busy_answer_is_busy(make_source: Make, link: Any, clock: Any) -> None:
     source = make_source(ONE_PART, {"map.csv": LIVE})
     link.set(1, 20, 0, 1)
@@ -264,6 +294,7 @@ async def test_discovery_goes_on_where_a_deadline_cut_it_short(
     async def impatient(span: Span, deadline: Deadline) -> tuple[int, ...]:
         if len(link.spans) == 2:
             link.spans.append(span)
+            clock.advance(60)
             raise TimedOut("the deadline passed")
         words: tuple[int, ...] = await answers(span, deadline)
         return words
@@ -274,6 +305,22 @@ async def test_discovery_goes_on_where_a_deadline_cut_it_short(
     await fetch(source, clock)
     assert [span.unit for span in link.spans[:5]] == [100, 225, 226, 226, 227]
     assert [part.unit for part in source.parts] == [100, 225, 226, 227]
+
+
+async def test_a_candidate_that_is_silent_is_not_there(make_source: Make, link: Any, clock: Any) -> None:
+    source = make_source(SERVICES, {"system.csv": SYSTEM, "battery.csv": BATTERY})
+    services(link)
+    answers = link.read
+
+    async def a_gateway(span: Span, deadline: Deadline) -> tuple[int, ...]:
+        if span.unit == 226:
+            raise TimedOut("no answer within 3 s")
+        words: tuple[int, ...] = await answers(span, deadline)
+        return words
+
+    link.read = a_gateway
+    await fetch(source, clock)
+    assert [part.unit for part in source.parts] == [100, 225, 227]
 
 
 async def test_a_missing_required_part_is_an_error(make_source: Make, link: Any, clock: Any) -> None:
