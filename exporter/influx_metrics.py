@@ -42,7 +42,9 @@ class InfluxMetrics(Collector):
         yield self._gauge("spool_limit_bytes", "Room that they may take.", statistics.limit)
         if waiting.oldest is not None:
             yield self._gauge(
-                "spool_oldest_timestamp_seconds", "When the oldest waiting point was read.", waiting.oldest
+                "spool_oldest_timestamp_seconds",
+                "When the oldest waiting point was put on the disk.",
+                waiting.oldest,
             )
         if statistics.last_success is not None:
             yield self._gauge(

@@ -1,96 +1,94 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 
-from exporter.config import Configuration, load_configuration, parse_url
+from exporter.config import Configuration, InfluxSection, load_configuration
 from sunhelm.configuration.mistakes import ConfigurationError
+from sunhelm.configuration.secrets import SecretFile
 
-SITE = """\
-site: {name: home, zone: Europe/Amsterdam}
-devices:
-  gx: {family: victron, host: 192.0.2.8, rated_power: 5kW}
-"""
+SITE = "site: {name: home, zone: Europe/Amsterdam}\ndevices: {gx: {family: victron, host: 192.0.2.8}}\n"
+LEAST = "url: 'http://influx.example:8086', bucket: solar, spool: spool"
 
-
-def load(folder: Path, text: str) -> Configuration:
-    path = folder / "sunhelm.yml"
-    path.write_text(text, encoding="utf-8")
-    return load_configuration(path)
+Load = Callable[[str], Configuration]
 
 
-def mistakes(folder: Path, text: str) -> list[str]:
-    with pytest.raises(ConfigurationError) as caught:
-        load(folder, text)
-    return [str(mistake).removeprefix(f"{folder}/") for mistake in caught.value.mistakes]
+@pytest.fixture
+def load(tmp_path: Path) -> Load:
+    def load(section: str) -> Configuration:
+        file = tmp_path / "sunhelm.yml"
+        file.write_text(f"{SITE}{section}\n")
+        return load_configuration(file)
+
+    return load
 
 
-def test_the_section_web_may_be_missing(tmp_path: Path) -> None:
-    configuration = load(tmp_path, SITE)
-
-    assert list(configuration.site.devices) == ["gx"]
-    assert (configuration.web.external_url, configuration.web.all_devices) == (None, False)
+def section_of(configuration: Configuration) -> InfluxSection:
+    assert configuration.influxdb is not None
+    return configuration.influxdb
 
 
-def test_the_section_web_says_how_others_reach_the_exporter_and_what_metrics_shows(tmp_path: Path) -> None:
-    configuration = load(
-        tmp_path, f"{SITE}web: {{external_url: 'https://solar.example.org/sunhelm/', all_devices: true}}\n"
+def test_without_the_section_nothing_is_written(load: Load) -> None:
+    assert load("").influxdb is None
+
+
+def test_what_is_not_said_has_a_default(load: Load, tmp_path: Path) -> None:
+    section = section_of(load(f"influxdb: {{{LEAST}}}"))
+    assert section.url.geturl() == "http://influx.example:8086"
+    assert (section.bucket, section.org, section.secret("token")) == ("solar", None, None)
+    assert (section.interval, section.timeout, section.spool_limit) == (60.0, 10.0, 256_000_000)
+    assert section.spool == tmp_path / "spool"
+
+
+def test_everything_can_be_said(load: Load, tmp_path: Path) -> None:
+    section = section_of(
+        load(
+            f"influxdb: {{{LEAST}, org: home, token_file: influx_token, spool_limit: 2GiB, interval: 5m,"
+            " timeout: 2s}"
+        )
     )
-
-    assert configuration.web.external_url == urlsplit("https://solar.example.org/sunhelm/")
-    assert configuration.web.all_devices is True
-
-
-def test_sections_of_others_are_left_alone(tmp_path: Path) -> None:
-    configuration = load(tmp_path, f"{SITE}alertmanager: {{whatever: 1}}\npolicies: {{whatever: 2}}\n")
-
-    assert list(configuration.site.devices) == ["gx"]
+    assert section.secret("token") == SecretFile(tmp_path / "influx_token", credential="influx_token")
+    assert (section.interval, section.timeout, section.spool_limit) == (300.0, 2.0, 2 * 2**30)
 
 
-def test_mistakes_of_all_sections_are_told_at_once_with_their_places(tmp_path: Path) -> None:
-    text = """\
-site: {name: home, zone: Europe/Amsterdan}
-devices:
-  gx: {family: victorn, host: 192.0.2.8}
-web:
-  external_url: solar.example.org
-  all_device: true
-wep: {}
-"""
-    told = mistakes(tmp_path, text)
-
-    assert [line.split(": ")[:2] for line in told] == [
-        ["sunhelm.yml:1:26", "site.zone"],
-        ["sunhelm.yml:3:16", "devices.gx.family"],
-        ["sunhelm.yml:5:17", "web.external_url"],
-        ["sunhelm.yml:6:3", "web.all_device"],
-        ["sunhelm.yml:7:1", "wep"],
-    ]
-    assert '"solar.example.org" is not an address; write one like https://' in told[2]
-    assert 'Did you mean "all_devices"?' in told[3]
+@pytest.mark.parametrize("interval", ["off", "0s"])
+def test_polling_can_be_switched_off(load: Load, interval: str) -> None:
+    assert section_of(load(f"influxdb: {{{LEAST}, interval: {interval}}}")).interval == 0
 
 
 @pytest.mark.parametrize(
-    "url",
+    ("section", "words"),
     [
-        "solar.example.org",
-        "ftp://solar.example.org",
-        "https://",
-        "https://user:secret@solar.example.org",
-        "https://solar.example.org/?a=b",
-        "https://solar.example.org/#top",
-        "https://solar.example.org:0",
-        "https://solar.example.org:port",
-        "https://[::1",
-        "",
-        17,
-        None,
+        ("influxdb:", "influxdb.url: is missing"),
+        ("influxdb: {}", "influxdb.spool: is missing"),
+        (f"influxdb: {{{LEAST}, buckets: x}}", 'Did you mean "bucket"?'),
+        ("influxdb: {url: 'influx:8086', bucket: a, spool: b}", "is not an address"),
+        ("influxdb: {url: 'http://me:secret@influx', bucket: a, spool: b}", "more than a scheme"),
+        (f"influxdb: {{{LEAST}, interval: 60}}", "60 is not an amount in seconds"),
+        (f"influxdb: {{{LEAST}, interval: never}}", '"never" is not an amount in seconds'),
+        (f"influxdb: {{{LEAST}, timeout: 0s}}", "must be more than 0"),
+        (
+            f"influxdb: {{{LEAST}, spool_limit: 100}}",
+            "100 is not a size; write a whole number with one of MB",
+        ),
+        (f"influxdb: {{{LEAST}, spool_limit: 1MB}}", '"1MB" is too small; at least 4MB'),
+        (f"influxdb: {{{LEAST}, spool_limit: 100kWh}}", "is not a size"),
+        ("influxdb: {url: 'http://influx', bucket: a, spool: 5}", "is not the name of a directory"),
+        (f"influxdb: {{{LEAST}, token: t0ps3cret}}", "holds a secret; keep it in a file"),
     ],
 )
-def test_an_external_url_that_is_none_is_refused_without_its_secrets(url: object) -> None:
-    with pytest.raises(ValueError, match="write one like https://") as caught:
-        parse_url(url)
+def test_a_mistake_is_named(load: Load, section: str, words: str) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        load(section)
+    assert words in str(refused.value)
+    assert "secret@" not in str(refused.value)
+    assert "t0ps3cret" not in str(refused.value)
 
-    assert "secret" not in str(caught.value)
+
+def test_mistakes_of_all_sections_are_told_at_once(load: Load) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        load("web: {external_url: 5}\ninfluxdb: {bucket: solar, spool: 1, interval: 7}")
+    wrong = {mistake.path for mistake in refused.value.mistakes}
+    assert wrong == {"web.external_url", "influxdb.url", "influxdb.spool", "influxdb.interval"}

@@ -84,10 +84,13 @@ class InfluxD:
         return list(result.get("series", []))
 
     def empty(self) -> None:
-        for statement in (f"DROP DATABASE {BUCKET}", f"CREATE DATABASE {BUCKET}"):
-            body = urllib.parse.urlencode({"q": statement}).encode()
-            with urllib.request.urlopen(f"{self.url}/query", body, timeout=30) as answer:
-                assert "error" not in json.loads(answer.read())["results"][0]
+        self.order(f"DROP DATABASE {BUCKET}")
+        self.order(f"CREATE DATABASE {BUCKET}")
+
+    def order(self, statement: str) -> None:
+        body = urllib.parse.urlencode({"q": statement}).encode()
+        with urllib.request.urlopen(f"{self.url}/query", body, timeout=30) as answer:
+            assert "error" not in json.loads(answer.read())["results"][0]
 
     def points(self) -> dict[tuple[str, str, int], float]:
         """Return every value there is, by series (its tags), field and time."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -33,15 +34,15 @@ async def test_a_reading_comes_back_with_its_tags_fields_and_time(
 
     tags = "device=gx,family=victron"
     info = "firmware=v3.55,group=live,model=Cerbo GX,serial=HQ2,site=home,vendor=Victron"
-    time = 1_780_000_000
+    at = 1_780_000_000
     assert influxd.points() == {
-        (f"{tags},{info}", "device_info", time): 1.0,
-        (f"{tags},group=live,site=home", "grid_power_watts", time): 0.0,
-        (f"{tags},group=live,site=home", "grid_export_joules_total", time): 640_440_000.0,
-        (f"{tags},group=live,phase=L1,site=home", "grid_phase_power_watts", time): 120.5,
-        (f"{tags},group=live,phase=L2,site=home", "grid_phase_power_watts", time): -7.0,
-        (f"{tags},group=settings,site=home,state=bulk", "victron_vebus_state", time): 1.0,
-        (f"{tags},group=settings,site=home,state=float", "victron_vebus_state", time): 0.0,
+        (f"{tags},{info}", "device_info", at): 1.0,
+        (f"{tags},group=live,site=home", "grid_power_watts", at): 0.0,
+        (f"{tags},group=live,site=home", "grid_export_joules_total", at): 640_440_000.0,
+        (f"{tags},group=live,phase=L1,site=home", "grid_phase_power_watts", at): 120.5,
+        (f"{tags},group=live,phase=L2,site=home", "grid_phase_power_watts", at): -7.0,
+        (f"{tags},group=settings,site=home,state=bulk", "victron_vebus_state", at): 1.0,
+        (f"{tags},group=settings,site=home,state=float", "victron_vebus_state", at): 0.0,
     }
     assert shim.encodings == {"gzip"}
 
@@ -88,6 +89,18 @@ async def test_lines_it_cannot_parse_are_dropped_without_their_batch(
     delivered = await write(make_section(shim.url), lines)
     assert (delivered.written, dict(delivered.dropped)) == (50, {Failure.REJECTED: 2})
     assert len(influxd.points()) == 50
+
+
+async def test_points_older_than_the_retention_are_dropped_at_once(
+    shim: Any, influxd: Any, make_section: Any
+) -> None:
+    influxd.order('CREATE RETENTION POLICY "day" ON solar DURATION 1d REPLICATION 1 DEFAULT')
+    now = int(time.time())
+    lines = [line({"site": "home"}, {"x": 1.0}, now - second * 3600) for second in range(100)]
+    delivered = await write(make_section(shim.url), lines)
+    assert delivered.written == 100 - delivered.dropped[Failure.REJECTED]
+    assert 70 <= delivered.dropped[Failure.REJECTED] <= 76
+    assert shim.requests == 1
 
 
 async def test_a_wrong_token_and_an_unknown_bucket_are_told_apart(shim: Any, make_section: Any) -> None:
