@@ -37,7 +37,14 @@ class Device:
         self.family: Family = load_family(config.family)
         self.source = self.family.open(config, Surroundings(site.zone, clock, turns))
         self._site = site
-        self._reader = Reader(config.name, config.family, self.source, clock, self._is_dark)
+        self._reader = Reader(
+            config.name,
+            config.family,
+            self.source,
+            clock,
+            asleep=self._is_dark,
+            patience_s=self.family.spec.scrape.timeout,
+        )
 
     @property
     def refresh_s(self) -> float:

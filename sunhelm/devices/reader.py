@@ -7,6 +7,7 @@ never crowd out live values.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -26,8 +27,11 @@ EVERYTHING: Final = "all"
 _SLOW_SHARE: Final = 0.5
 """A slow group is begun only while less than this share of the time has gone by."""
 
-_URGENT_TIERS: Final = 1.5
-"""A slow group this late is renewed even where another one already was in the same read."""
+_LATE: Final = 1.5
+"""A slow group that is so many tiers old is renewed even where another one was in the same read."""
+
+_TRY_AGAIN_S: Final = 60.0
+"""A slow group that failed is left alone for so long, or for its tier when that is shorter."""
 
 _KEPT_TIERS: Final = 2.0
 """A slow value may wait its turn to be renewed, but is not served for longer than so many tiers."""
@@ -35,12 +39,11 @@ _KEPT_TIERS: Final = 2.0
 _log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Remembered:
-    """A slow group: when it was last asked for, and when it last came."""
+    """A slow group as it was last asked for, and when, in monotonic seconds."""
 
-    tried_at: float
-    came_at: float
+    asked_at: float
     fetched: Fetched
 
 
@@ -49,6 +52,8 @@ class Reader:
     """Reads one device again and again; remembers slow groups, counters, and what was lost.
 
     `asleep` tells whether a device that does not answer at a moment (Unix time) is just without sun.
+    `patience_s` is how long whoever asks usually waits: a read may last until its deadline, but slow groups
+    are begun only while half of the patience is left.
     """
 
     device: str
@@ -56,6 +61,7 @@ class Reader:
     source: Source
     clock: Clock
     asleep: Callable[[float], bool] = lambda _: False
+    patience_s: float = math.inf
     _slow: dict[str, _Remembered] = field(default_factory=dict)
     _counters: CounterGuard = field(default_factory=CounterGuard)
     _lost: dict[str, Reason] = field(default_factory=dict)
@@ -77,7 +83,8 @@ class Reader:
         self, deadline: Deadline, wanted: Collection[str] | None, fetched: dict[str, Fetched]
     ) -> None:
         """Read the live groups at once, then slow ones as far as they are due and time allows."""
-        half = deadline.remaining() * _SLOW_SHARE
+        time = deadline.remaining()
+        enough = time - min(time, self.patience_s) * _SLOW_SHARE
         groups = [group for group in self.source.groups() if wanted is None or group.name in wanted]
         live = [group.name for group in groups if group.period_s == 0]
         if live:
@@ -88,12 +95,10 @@ class Reader:
                 return
         slow = [group for group in groups if group.period_s > 0]
         for group in self._due(slow):
-            if deadline.remaining() > half:
+            if deadline.remaining() > enough:
                 now = self.clock.monotonic()
-                brought = (await self.source.fetch([group.name], deadline))[group.name]
-                came_at = now if brought.outcome.ok else float("-inf")
-                self._slow[group.name] = _Remembered(now, came_at, brought)
-                fetched[group.name] = brought
+                fetched[group.name] = (await self.source.fetch([group.name], deadline))[group.name]
+                self._slow[group.name] = _Remembered(now, fetched[group.name])
         for group in slow:
             if group.name not in fetched:
                 self._serve_from_memory(group, fetched)
@@ -104,21 +109,23 @@ class Reader:
         new = [group for group in slow if group.name not in self._slow]
         if new:
             return new
-        due = [group for group in slow if self._age(group, now) >= group.period_s]
-        due.sort(key=lambda group: self._slow[group.name].tried_at)
-        late = [group for group in due[1:] if self._age(group, now) >= _URGENT_TIERS * group.period_s]
+        due = [group for group in slow if self._lateness(group, now) >= 1]
+        due.sort(key=lambda group: self._slow[group.name].asked_at)
+        late = [group for group in due[1:] if self._lateness(group, now) >= _LATE]
         return [*due[:1], *late]
 
-    def _age(self, group: Group, now: float) -> float:
-        return now - self._slow[group.name].came_at
+    def _lateness(self, group: Group, now: float) -> float:
+        """Return the age of a slow group in tiers; of one that failed, in times until it is tried."""
+        known = self._slow[group.name]
+        tier_s = group.period_s if known.fetched.outcome.ok else min(group.period_s, _TRY_AGAIN_S)
+        return (now - known.asked_at) / tier_s
 
     def _serve_from_memory(self, group: Group, fetched: dict[str, Fetched]) -> None:
         known = self._slow.get(group.name)
-        kept_s = _KEPT_TIERS * group.period_s
         if known is None:
             outcome = Outcome(Reason.TIMEOUT, "no time was left in this read; it is read in one of the next")
             fetched[group.name] = Fetched(outcome)
-        elif known.fetched.outcome.ok and self._age(group, self.clock.monotonic()) > kept_s:
+        elif known.fetched.outcome.ok and self._lateness(group, self.clock.monotonic()) > _KEPT_TIERS:
             outcome = Outcome(Reason.TIMEOUT, "its tier has ended and no read since then had time for it")
             fetched[group.name] = Fetched(outcome)
         else:

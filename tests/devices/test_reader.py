@@ -149,6 +149,31 @@ async def test_slow_groups_never_use_the_second_half_of_the_time(
     assert source.asked[-1] == ("identity",)
 
 
+async def test_slow_groups_do_not_use_up_the_patience_of_a_scrape(
+    reader: Reader, source: Scripted, clock: Any
+) -> None:
+    source.tiers = {"live": 0.0} | {f"slow_{number}": 300.0 for number in range(5)}
+    source.costs = {"live": 2.0} | {f"slow_{number}": 1.0 for number in range(5)}
+    reader.patience_s = 8.0
+    began = clock.time()
+    await read(reader, seconds=30)
+    assert clock.time() - began == 4.0
+    await read(reader, seconds=30)
+    await read(reader, seconds=30)
+    assert {group for groups in source.asked for group in groups} == set(source.tiers)
+
+
+async def test_a_slow_group_that_fails_is_left_alone_for_a_minute(
+    reader: Reader, source: Scripted, clock: Any
+) -> None:
+    source.brings["settings"] = Reason.TIMEOUT
+    for _ in range(7):
+        reading = await read(reader)
+        assert reading.groups["settings"].reason is Reason.TIMEOUT
+        clock.advance(15)
+    assert source.asked.count(("settings",)) == 2
+
+
 async def test_a_failed_group_loses_only_its_own_samples(reader: Reader, source: Scripted) -> None:  # T9, T36
     source.tiers = {"live": 0.0, "energy": 0.0}
     source.brings["energy"] = Reason.MALFORMED
