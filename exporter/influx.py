@@ -22,7 +22,9 @@ _MOST_WAITING: Final = 10_000
 """Readings that may wait for the disk; a disk that hangs must not take the memory too."""
 
 _RECORD_BYTES: Final = 64 * 1024
-_BATCH_BYTES: Final = 128 * 1024
+_BATCH_BYTES: Final = 64 * 1024
+"""About 500 points. The client compresses them on the event loop: 3 ms there, 7 ms for the most at once."""
+
 FLUSH_S: Final = 5.0
 """How long the end of the process may wait for InfluxDB."""
 

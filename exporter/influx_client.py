@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -43,6 +44,7 @@ class InfluxClient:
         self._section = section
         self._token: str | None = None
         self._client: InfluxDBClientAsync | None = None
+        self._tls: ssl.SSLContext | None = None
 
     async def write(self, lines: Sequence[str]) -> None:
         """Write lines with times in seconds. Raises WriteFailed."""
@@ -80,6 +82,8 @@ class InfluxClient:
         if self._client is None or token != self._token:
             await self.close()
             self._token = token
+            if self._tls is None:
+                self._tls = await asyncio.to_thread(ssl.create_default_context)
             self._client = InfluxDBClientAsync(
                 self._section.url.geturl(),
                 token or "",
@@ -87,6 +91,7 @@ class InfluxClient:
                 timeout=round(self._section.timeout * 1000),
                 enable_gzip=True,
                 allow_redirects=False,
+                ssl_context=self._tls,
             )
         return self._client
 

@@ -10,6 +10,7 @@ from typing import Final
 import structlog
 
 from exporter.config import Configuration, InfluxSection
+from exporter.delivery import Client
 from exporter.influx import Statistics, Writer
 from exporter.influx_metrics import InfluxMetrics
 from exporter.polling import Poller
@@ -19,6 +20,9 @@ from sunhelm.configuration.mistakes import ConfigurationError
 from sunhelm.devices.clock import SYSTEM_CLOCK, Clock
 from sunhelm.devices.reading import Reading
 from sunhelm.service.metrics import ProcessMetrics
+
+_CLIENT: Final = "exporter.influx_client"
+"""Imported when the output is switched on: it costs memory and a second on a small machine."""
 
 _RELOAD_FLUSH_S: Final = 1.0
 
@@ -58,9 +62,10 @@ class InfluxOutput:
         if section == self._section:
             return
         spool = await self._spool_for(section, configuration)
+        client = await asyncio.to_thread(import_module, _CLIENT) if section is not None else None
         await self._stop(_RELOAD_FLUSH_S, keep=spool)
-        if section is not None and spool is not None:
-            self._begin(section, spool)
+        if section is not None and spool is not None and client is not None:
+            self._begin(section, spool, client.InfluxClient(section))
 
     async def close(self) -> None:
         """Deliver what InfluxDB takes within a few seconds; the rest stays in the spool."""
@@ -76,8 +81,7 @@ class InfluxOutput:
         except SpoolError as error:
             raise ConfigurationError([configuration.spool_refused(str(error))]) from error
 
-    def _begin(self, section: InfluxSection, spool: Spool) -> None:
-        client = import_module("exporter.influx_client").InfluxClient(section)
+    def _begin(self, section: InfluxSection, spool: Spool, client: Client) -> None:
         self._section, self._spool = section, spool
         spool.most_bytes = self._statistics.limit = section.spool_limit
         self._writer = Writer(spool, client, self._statistics, clock=self._clock)

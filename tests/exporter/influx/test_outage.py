@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -120,6 +121,15 @@ async def live(folder: Path, begun: float, until: float, session: ClientSession)
             await asyncio.sleep(SCRAPE_S)
 
 
+def write_site(folder: Path, device: int, influxdb: str, interval: str) -> None:
+    (folder / "sunhelm.yml").write_text(
+        "site: {name: home, zone: Europe/Amsterdam}\n"
+        f"devices: {{gx: {{family: victron, host: 127.0.0.1, port: {device}}}}}\n"
+        f"influxdb: {{url: '{influxdb}', org: home, bucket: solar, token_file: token, spool: spool,"
+        f" interval: {interval}}}\n"
+    )
+
+
 def counted(page: str, name: str) -> int:
     (value,) = re.findall(rf"^sunhelm_exporter_influxdb_{name} (.+)$", page, re.MULTILINE)
     return int(float(value))
@@ -146,12 +156,7 @@ async def test_no_acknowledged_point_is_lost_and_none_has_two_values(
         SimulatedSite(seed=7, faces=["victron"], start=MIDSUMMER_NOON, speed=PACE) as site,
         ClientSession() as session,
     ):
-        (tmp_path / "sunhelm.yml").write_text(
-            "site: {name: home, zone: Europe/Amsterdam}\n"
-            f"devices: {{gx: {{family: victron, host: 127.0.0.1, port: {site.endpoints['victron'].port}}}}}\n"
-            f"influxdb: {{url: '{shim.url}', org: home, bucket: solar, token_file: token, spool: spool,"
-            " interval: off}\n"
-        )
+        write_site(tmp_path, site.endpoints["victron"].port, shim.url, "off")
         begun = time.time()
         await shim.stop()
         away_since = time.monotonic()
@@ -179,3 +184,26 @@ async def test_no_acknowledged_point_is_lost_and_none_has_two_values(
         assert {point: arrived.get(point) for point in safe} == safe
         assert {point: value for point, value in arrived.items() if read.get(point) != value} == {}
         assert contradictions(shim.sent) == []
+
+
+async def test_what_nobody_scrapes_is_read_and_written_and_the_end_leaves_nothing_behind(
+    shim: Any, influxd: Any, tmp_path: Path, free_port: int, eventually: Any
+) -> None:
+    (tmp_path / "token").write_text(shim.token)
+    (tmp_path / "port").write_text(str(free_port))
+    async with SimulatedSite(seed=7, faces=["victron"], start=MIDSUMMER_NOON, speed=PACE) as site:
+        write_site(tmp_path, site.endpoints["victron"].port, shim.url, "10s")
+        with exporter(tmp_path, time.time()) as (process, _):
+            await eventually(lambda: len(readings(influxd)) >= 5)
+            process.terminate()
+            assert await asyncio.to_thread(process.wait, 20) == 0
+        times = readings(influxd)
+        assert min(after - before for before, after in pairwise(times)) >= 9
+        assert len(list((tmp_path / "spool").glob("*.points"))) <= 1
+        log = (tmp_path / "exporter.log").read_text()
+        assert "points_waiting=0" in log.splitlines()[-2]
+        assert shim.token not in log
+
+
+def readings(influxd: Any) -> list[int]:
+    return sorted({at for _, name, at in influxd.points() if name == "load_power_watts"})
