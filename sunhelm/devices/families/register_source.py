@@ -252,7 +252,7 @@ class RegisterSource:
                 detail = f"not there while {left_out[register.name]} is 0"
                 decoded.held.setdefault(group, []).append(Held(Guard.SENTINEL, group, register.place, detail))
                 continue
-            if register.quantity is None:
+            if register.quantity is None and register.code is None:
                 value = codec.plain_value(register, own, exponent=exponent)
                 if value is not None:
                     decoded.values[register.name] = value

@@ -428,3 +428,9 @@ async def test_an_owners_map_stands_in_for_that_of_the_family(
     source = make_source(ONE_PART, {"map.csv": LIVE}, map=own)
     link.set(1, 30, 1234)
     assert values((await fetch(source, clock))["live"]) == {"pv_power": 1234.0}
+
+
+async def test_a_bit_field_without_names_is_its_code(make_source: Make, link: Any, clock: Any) -> None:
+    source = make_source(ONE_PART, {"map.csv": "address,type,name\n10,bits32,vendor_event\n"})
+    link.set(1, 10, 1, 2)
+    assert values((await fetch(source, clock))["live"]) == {"testfamily_vendor_event_code": 65538}
