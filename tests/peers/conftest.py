@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -32,4 +33,21 @@ def frozen_victron() -> Iterator[int]:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         yield int(process.stdout.readline())
+        process.terminate()
+
+
+@pytest.fixture(scope="session")
+def frozen_sunspec() -> Iterator[int]:
+    """The port of a simulated SunSpec device at midday whose time stands still."""
+    program = Path(sys.executable).with_name("sunhelm")
+    frozen = ("--speed=1e-9", "--seed=7", "--start=2026-06-21T12:00")
+    command = [str(program), "simulate", "--port=0", "--families=sunspec", *frozen]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        said = ""
+        while not (address := re.search(r"sunspec .*:(\d+)$", said, re.MULTILINE)):
+            line = process.stdout.readline()
+            assert line, f"the simulator did not start: {said}"
+            said += line
+        yield int(address[1])
         process.terminate()
