@@ -25,17 +25,20 @@ _Place = tuple[int, Model]
 
 @dataclass(frozen=True, slots=True)
 class _Asker:
-    """Reads a few words, until a deadline."""
+    """Reads a few words, until a deadline; `said` keeps them, by unit id and address."""
 
     link: RegisterLink
     deadline: Deadline
+    said: dict[int, dict[int, int]]
 
     async def words(self, unit: int, address: int, count: int) -> tuple[int, ...]:
         """Return what stands there; nothing when the device refuses."""
         try:
-            return await self.link.read(Span(unit, Table.HOLDING, address, count), self.deadline)
+            words = await self.link.read(Span(unit, Table.HOLDING, address, count), self.deadline)
         except Rejected:
             return ()
+        self.said.setdefault(unit, {}).update(enumerate(words, address))
+        return words
 
 
 @dataclass(slots=True)
@@ -58,12 +61,14 @@ class ChainDiscovery:
 
     `units` are the unit ids that the owner configured, by part; they replace those of the family. A found
     part has a map of its own: with the addresses of this device, and only what the model is long enough for.
+    `landmarks` are the words that led there, those of models that no part takes among them.
     """
 
     chain: Chain
     parts: Sequence[Part]
     units: Mapping[str, Sequence[int]]
     map_of: Callable[[Part], RegisterMap]
+    landmarks: dict[int, dict[int, int]] = field(default_factory=dict)
     _walks: dict[int, _Walk] = field(default_factory=dict)
     _counts: dict[_Place, int] = field(default_factory=dict)
     _maps: dict[tuple[str, Model, int], RegisterMap] = field(default_factory=dict)
@@ -73,7 +78,7 @@ class ChainDiscovery:
 
         Raises Rejected when a required part is missing, else what the link raises.
         """
-        asker = _Asker(link, deadline)
+        asker = _Asker(link, deadline, self.landmarks)
         for unit in dict.fromkeys(unit for part in self.parts for unit in self._candidates(part)):
             await self._walk(unit, asker)
         places: dict[str, Sequence[_Place]] = {}

@@ -28,11 +28,13 @@ class Discovery:
     """Looks for the parts of one device, and goes on where it stopped when a deadline cut it short.
 
     `units` are the unit ids that the owner configured, by part; they replace those of the family.
+    `landmarks` are words by unit id and address that one has to read to find the parts: here, none.
     """
 
     parts: Sequence[Part]
     units: Mapping[str, Sequence[int]]
     map_of: Callable[[Part], RegisterMap]
+    landmarks: Mapping[int, Mapping[int, int]] = field(default_factory=dict)
     _answers: dict[tuple[str, int], bool] = field(default_factory=dict)
 
     async def find(self, link: RegisterLink, deadline: Deadline) -> tuple[FoundPart, ...]:

@@ -159,7 +159,7 @@ class RegisterSource:
         return ()
 
     async def dump(self, deadline: Deadline) -> Mapping[str, object]:
-        return await snapshot.dump(self._blocks, self.parts, deadline)
+        return await snapshot.dump(self._blocks, self.parts, self._discovery.landmarks, deadline)
 
     async def settings(self, deadline: Deadline) -> Mapping[str, Setting]:
         return await snapshot.settings(self._blocks, self.parts, deadline)

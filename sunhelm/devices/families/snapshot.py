@@ -21,14 +21,19 @@ _DIGIT: Final = re.compile(r"[0-9]")
 
 
 async def dump(
-    blocks: BlockReader, parts: Sequence[FoundPart], deadline: Deadline
+    blocks: BlockReader,
+    parts: Sequence[FoundPart],
+    landmarks: Mapping[int, Mapping[int, int]],
+    deadline: Deadline,
 ) -> Mapping[str, Mapping[str, Mapping[str, str]]]:
     """Return the words of every readable register: by table, unit id and first address, in hexadecimal.
 
     Text and numbers that could tell who owns the device are masked, letter by letter. What the device
-    refuses is left out.
+    refuses is left out. `landmarks` are the holding registers, by unit id, that lead to the parts.
     """
     tables: dict[Table, dict[int, dict[int, int]]] = {}
+    if landmarks:
+        tables[Table.HOLDING] = {unit: dict(words) for unit, words in landmarks.items()}
     async for part, words in _everything(blocks, parts, deadline, _is_read):
         masked = dict(words.words)
         for register in part.map.registers:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -291,3 +292,19 @@ async def test_no_request_leaves_the_model_it_is_for(
         assert all(register.scale_register in {r.name for r in part.map.registers} | {""}
                    for register in part.map.registers)  # fmt: skip
     assert all(isinstance(span, Span) for span in link.spans)
+
+
+async def test_a_dump_leads_to_the_same_models(
+    make_device: Make, put: Put, common: Model, link: Any, clock: Any
+) -> None:
+    put([common, (64110, [7] * 30), (103, INVERTER), mppt(2)])
+    source = make_device(profile="full")
+    values = await read(source, clock)
+    dump = json.loads(json.dumps(await source.dump(Deadline.after(30, clock))))
+    link.words.clear()
+    for start, words in dump["holding"]["1"].items():
+        link.set(1, int(start), *(int(word, 16) for word in words.split()))
+    assert len(link.words) == 2 + 68 + 2 + 52 + 50 + 2, "nothing of the model that nobody knows"
+    replayed = await read(make_device(profile="full"), clock)
+    assert {name for name in values.keys() ^ replayed.keys() if not name.startswith("device ")} == set()
+    assert "device Maker Model X A-00 1.2.3" in replayed
