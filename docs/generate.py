@@ -66,8 +66,21 @@ def family_page(family: Family) -> str:
         family.spec.title,
         introduction,
         _settings(family.spec),
-        *(_register_sections(family) if isinstance(family, RegisterFamily) else ()),
+        *(_register_sections(family) if isinstance(family, RegisterFamily) else _offers(family)),
         *_listed("## What is not settled", family.spec.unsettled),
+    )
+
+
+def _offers(family: Family) -> Iterator[str]:
+    """Yield what a family of code says that it brings."""
+    yield "## What is read"
+    yield _table(
+        ("Metric", "Labels", "Group", "Meaning"),
+        (
+            (f"`{quantity.metric}`", _labels(quantity), group, _meaning(quantity))
+            for group, quantities in family.offers.items()
+            for quantity in quantities
+        ),
     )
 
 

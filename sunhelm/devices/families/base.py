@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -15,6 +15,7 @@ from sunhelm.devices.families.source import Source
 from sunhelm.devices.families.spec import FamilySpec, LinkKind, Part
 from sunhelm.devices.links import Turns, open_link
 from sunhelm.devices.links.base import RegisterLink
+from sunhelm.devices.quantities import Quantity
 from sunhelm.devices.reading import Sample
 from sunhelm.devices.registers.map import load_map
 from sunhelm.devices.registers.register import RegisterMap
@@ -42,6 +43,10 @@ class Family(Protocol):
     name: str
     spec: FamilySpec
 
+    @property
+    def offers(self) -> Mapping[str, Sequence[Quantity]]:
+        """What a device may bring, by group."""
+
     def open(self, config: DeviceConfig, surroundings: Surroundings) -> Source:
         """Return the device as a source of readings; nothing is sent yet."""
 
@@ -54,6 +59,14 @@ class RegisterFamily:
         self.spec = spec
         self._folder = folder
         self._maps: dict[str, RegisterMap] = {}
+
+    @property
+    def offers(self) -> Mapping[str, Sequence[Quantity]]:
+        offers: dict[str, list[Quantity]] = {}
+        for part in self.spec.parts:
+            for register in self.map_of(part).registers:
+                offers.setdefault(register.group, []).extend(filter(None, (register.quantity, register.code)))
+        return offers
 
     def map_of(self, part: Part) -> RegisterMap:
         """Return the register map of a part; it is loaded once. Raises MapError with all its mistakes."""

@@ -16,6 +16,7 @@ from sunhelm.devices.families.sec1000s.messages import LimitState, Telemetry, mo
 from sunhelm.devices.families.sec1000s.samples import (
     FEEDBACK,
     FEEDBACK_CODE,
+    OFFERS,
     ZeroGuard,
     limit_samples,
     telemetry_samples,
@@ -23,7 +24,7 @@ from sunhelm.devices.families.sec1000s.samples import (
 from sunhelm.devices.families.source import Fetched, Group, Setting, Source
 from sunhelm.devices.families.spec import FamilySpec
 from sunhelm.devices.links.sec1000 import LIMIT, TELEMETRY, Sec1000Link
-from sunhelm.devices.quantities import CATALOGUE
+from sunhelm.devices.quantities import CATALOGUE, Quantity
 from sunhelm.devices.reading import Held, Outcome, Sample
 
 if TYPE_CHECKING:
@@ -39,6 +40,10 @@ class Family:
         del folder
         self.name = name
         self.spec = spec
+
+    @property
+    def offers(self) -> Mapping[str, Sequence[Quantity]]:
+        return OFFERS
 
     def open(self, config: DeviceConfig, surroundings: Surroundings) -> Source:
         link = Sec1000Link(

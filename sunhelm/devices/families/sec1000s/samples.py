@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -47,11 +47,18 @@ FEEDBACK_CODE: Final = Quantity(
     "sec1000s_feedback_code", "", "gauge", "How the last request of each kind ended, as bits.", ("operation",)
 )
 
-QUANTITIES: Final = (
-    *(CONTROL_MODE, CONTROL_MODE_CODE, EXPORT_LIMIT, EXPORT_ENABLED),
-    *(TOTAL_CAPACITY, CT_RATIO, FEEDBACK, FEEDBACK_CODE),
-)
-"""What the box offers beyond the catalogue."""
+OFFERS: Final[Mapping[str, Sequence[Quantity]]] = {
+    "telemetry": [
+        *(CATALOGUE[f"grid_phase_{what}"] for what in ("voltage", "current", "power")),
+        *(CATALOGUE[name] for name in ("grid_power", "inverter_power", "load_power")),
+    ],
+    "limit": [
+        *(CONTROL_MODE, CONTROL_MODE_CODE, TOTAL_CAPACITY, CT_RATIO, EXPORT_LIMIT, EXPORT_ENABLED),
+        CATALOGUE["grid_export_limit"],
+    ],
+    "our requests": [FEEDBACK, FEEDBACK_CODE],
+}
+"""All that the box brings, by group; the last are about our requests and there whether it answers or not."""
 
 
 @dataclass(slots=True)

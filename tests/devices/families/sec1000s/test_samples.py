@@ -9,7 +9,7 @@ import pytest
 from sunhelm.devices.errors import Busy, Malformed, TimedOut, Unreachable
 from sunhelm.devices.families.sec1000s.feedback import Feedback
 from sunhelm.devices.families.sec1000s.messages import LimitState, Mode, Telemetry
-from sunhelm.devices.families.sec1000s.samples import ZeroGuard, limit_samples, telemetry_samples
+from sunhelm.devices.families.sec1000s.samples import OFFERS, ZeroGuard, limit_samples, telemetry_samples
 from sunhelm.devices.links.sec1000 import ChecksumError
 from sunhelm.devices.reading import Guard, Held, Sample
 
@@ -139,3 +139,13 @@ def test_feedback_has_the_numbers_that_owners_know() -> None:
 
 def test_modes_have_the_numbers_of_the_wire() -> None:
     assert [mode.value for mode in Mode] == [0, 1, 2, 3]
+
+
+def test_nothing_is_brought_that_is_not_offered() -> None:
+    said = [
+        *telemetry_samples(Telemetry.parse(IMPORTING), zero=ZeroGuard()),
+        *limit_samples(LimitState.parse(bytes.fromhex("03 00004E20 000000C8 00002062")), minimum=0.0),
+    ]
+    brought = {(item.group, item.quantity.name) for item in said if isinstance(item, Sample)}
+    offered = {(group, quantity.name) for group in ("telemetry", "limit") for quantity in OFFERS[group]}
+    assert brought == offered
