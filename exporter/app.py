@@ -35,6 +35,7 @@ from sunhelm.devices.clock import SYSTEM_CLOCK, Clock
 from sunhelm.devices.links.trace import watched
 from sunhelm.devices.reading import Reading
 from sunhelm.service.landing import LandingLink, landing_page
+from sunhelm.service.logs import heard
 
 _OWN_SAMPLES: Final = 64
 
@@ -154,10 +155,12 @@ async def _probe(request: web.Request) -> web.Response:
     target = find_target(exporter.targets, asked.target)
     with ExitStack() as stack:
         requests = stack.enter_context(watched()) if asked.debug else []
+        lines = stack.enter_context(heard()) if asked.debug else []
         probed = await exporter.probe(target, timeout_s, asked.groups)
     page = await exporter.page([probed], labelled=False)
     if asked.debug:
-        return await text_response(request, partial(debug_page, probed, page, requests), samples=len(page))
+        content = partial(debug_page, probed, page, requests, lines)
+        return await text_response(request, content, samples=len(page))
     return await metrics_response(request, page, samples=len(page))
 
 

@@ -14,12 +14,12 @@ from sunhelm.devices.links.trace import Traced
 from sunhelm.devices.reading import Outcome
 
 
-def debug_page(probed: Probed, page: Page, requests: Sequence[Traced]) -> str:
-    """Return the page as text. `requests` are those that were seen during the probe."""
-    return "\n".join([*_sections(probed, requests), generate_latest(page).decode()])
+def debug_page(probed: Probed, page: Page, requests: Sequence[Traced], lines: Sequence[str]) -> str:
+    """Return the page as text. `requests` and log `lines` are those that were seen during the probe."""
+    return "\n".join([*_sections(probed, requests, lines), generate_latest(page).decode()])
 
 
-def _sections(probed: Probed, requests: Sequence[Traced]) -> Iterator[str]:
+def _sections(probed: Probed, requests: Sequence[Traced], lines: Sequence[str]) -> Iterator[str]:
     target, answer, scrape = probed.target, probed.answer, probed.scrape
     reading = answer.reading
     yield f"Probe of {target.name}, family {target.labels['family']}, site {target.labels['site']}"
@@ -30,8 +30,11 @@ def _sections(probed: Probed, requests: Sequence[Traced]) -> Iterator[str]:
     for name, outcome in reading.groups.items():
         yield f"  {name}: {_outcome(outcome)}"
     yield ""
-    yield "Requests of this probe, and the words that came"
-    yield from (f"  {_request(request)}" for request in requests)
+    yield "Log of this probe, of every level"
+    yield from (f"  {line}" for line in lines)
+    yield ""
+    yield "Requests of this probe, and what came"
+    yield from (f"  {request.request}: {request.came}" for request in requests)
     if isinstance(target.source, Linked):
         yield ""
         yield "Plan: the requests that a read of all these groups takes"
@@ -65,11 +68,6 @@ def _outcome(outcome: Outcome) -> str:
         return f"{outcome.reason.value}: {outcome.detail}" if outcome.detail else outcome.reason.value
     how = f"{outcome.requests} requests, {outcome.waited_s:.3f} s" if outcome.requests else "from memory"
     return f"read, {how}" + ("" if outcome.taken_at is None else f", at {_moment(outcome.taken_at)}")
-
-
-def _request(request: Traced) -> str:
-    came = request.error or " ".join(f"{word:04x}" for word in request.words)
-    return f"{request.request}: {came}"
 
 
 def _moment(unix_time: float) -> str:

@@ -19,6 +19,7 @@ from sunhelm.devices.sections import Profile
 from sunhelm.devices.site import Site, load_site
 from sunhelm.service.check import WRONG
 from sunhelm.service.flags import DEFAULT_CONFIG_FILE
+from sunhelm.service.logs import configure_logs
 
 FAILED = 1
 """The exit status when the device does not answer."""
@@ -75,6 +76,7 @@ def with_device(
             file=sys.stderr,
         )
         return WRONG
+    configure_logs("error")  # what a device answers is the output here, not news for a log
     try:
         return asyncio.run(_used(site, arguments.name, turns, act, profile))
     except DeviceError as error:

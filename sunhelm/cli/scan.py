@@ -22,6 +22,7 @@ from sunhelm.configuration.complaints import not_among
 from sunhelm.devices.families import load_family
 from sunhelm.devices.links.turns import RuntimeDirectoryError, Turns, runtime_directory
 from sunhelm.devices.recognition import Recognised, usual_ports
+from sunhelm.service.logs import configure_logs
 
 NAME: Final = "scan"
 HELP: Final = "find devices of known families in a network"
@@ -94,6 +95,7 @@ def run(arguments: argparse.Namespace) -> int:
     except RuntimeDirectoryError as error:
         print(error, file=sys.stderr)
         return _NOTHING_FOUND
+    configure_logs("error")  # what a device answers is the output here, not news for a log
     ports: Ports = usual_ports() | dict(arguments.port)
     progress = Progress(_count(network) * len({number for links in ports.values() for _, number in links}))
     survey = Survey(

@@ -1,14 +1,12 @@
 from __future__ import annotations
 
 import json
-import logging
 import stat
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import structlog
 
 from sunhelm.cli import applications, check
 from sunhelm.cli.applications import Application, CheckFailed, installed_applications
@@ -124,19 +122,6 @@ def test_the_file_is_named_once(site: Path, capsys: pytest.CaptureFixture[str]) 
     assert "give one of them" in capsys.readouterr().err
 
 
-@pytest.fixture
-def restored_logs() -> Iterator[None]:
-    """Give the logs back as they were to the tests that follow."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    structlog.reset_defaults()
-    logging.captureWarnings(capture=False)
-    root.handlers[:] = handlers
-    root.setLevel(level)
-
-
-@pytest.mark.usefixtures("restored_logs")
 def test_devices_are_tried_when_asked(
     install: Install, site: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

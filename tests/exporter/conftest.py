@@ -11,6 +11,7 @@ from itertools import count
 from typing import Any
 
 import pytest
+import structlog
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from prometheus_client.parser import text_string_to_metric_families
@@ -90,6 +91,7 @@ class FakeDevice:
     groups: tuple[str, ...] = ("live", "settings")
     more: tuple[Sample, ...] = ()
     traced: list[tuple[str, tuple[int, ...], str | None]] = field(default_factory=list)
+    says: dict[str, str] = field(default_factory=dict)
     begun: asyncio.Event = field(default_factory=asyncio.Event)
     _gate: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -107,6 +109,8 @@ class FakeDevice:
         self.deadlines.append(deadline)
         for request, words, error in self.traced:
             trace(request, words, None if error is None else Rejected(error))
+        if self.says:
+            structlog.get_logger().debug(**self.says)
         self.begun.set()
         taken_at = self.clock.time()
         try:

@@ -1,11 +1,18 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import logging
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+import pytest
+import structlog
+
 from sunhelm.devices.errors import Reason
 from sunhelm.devices.links.base import LinkStatistics
+from sunhelm.service.logs import configure_logs
 
 
 async def test_debug_shows_how_the_probe_went_and_the_metrics(client: Any, device: Any) -> None:
@@ -25,6 +32,31 @@ async def test_debug_names_the_reason_of_a_failed_group(client: Any, device: Any
     page = await (await client.get("/probe?target=gx&debug=true")).text()
 
     assert "live: rate_limited: the device does not answer" in page
+
+
+async def test_debug_shows_the_log_of_this_probe_and_of_no_other(
+    client: Any, device: Any, clock: Any, logs: None
+) -> None:
+    device.says = {"event": "link_connected", "where": "gx:502", "password": "hunter2"}
+    page = await (await client.get("/probe?target=gx&debug=true")).text()
+    again = await (await client.get("/probe?target=gx&debug=true")).text()
+
+    assert "level=debug event=link_connected where=gx:502 password=***\n" in page
+    assert "hunter2" not in page
+    assert "link_connected" not in again
+
+
+@pytest.fixture
+def logs() -> Iterator[None]:
+    """Log lines as a running exporter has them, at its usual level."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    configure_logs(stream=io.StringIO())
+    yield
+    structlog.reset_defaults()
+    logging.captureWarnings(capture=False)
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 @dataclass

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import logging
@@ -13,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sunhelm.configuration.secrets import SecretVariable
-from sunhelm.service.logs import configure_logs
+from sunhelm.service.logs import configure_logs, heard
 
 Lines = Callable[[], list[str]]
 
@@ -117,3 +118,54 @@ RESERVED = {
     "_from_structlog",
     "stack_info",
 }
+
+
+async def test_who_listens_hears_every_level_of_what_began_there_and_the_log_stays_as_it_is(
+    configured: Any,
+) -> None:
+    lines = configured("warn", "logfmt")
+    log = structlog.get_logger("x")
+    go_on = asyncio.Event()
+
+    async def work(name: str) -> None:
+        await go_on.wait()
+        log.debug("asked", device=name)
+        log.warning("lost", device=name)
+
+    before = asyncio.create_task(work("other"))
+    with heard() as heard_lines:
+        task = asyncio.create_task(work("mine"))
+        go_on.set()
+        await asyncio.gather(before, task)
+        logging.getLogger("library").warning("late")
+    log.warning("lost", device="later")
+
+    assert [line.partition(" ")[2] for line in heard_lines] == [
+        "level=debug event=asked device=mine",
+        "level=warning event=lost device=mine",
+        "level=warning event=late logger=library",
+    ]
+    assert len(lines()) == 4
+    assert not any("asked" in line for line in lines())
+
+
+def test_who_listens_sees_no_traceback(configured: Any) -> None:
+    lines = configured("info", "logfmt")
+    with heard() as heard_lines:
+        try:
+            int("x")
+        except ValueError:
+            structlog.get_logger("x").exception("failed")
+    assert "Traceback" in lines()[0]
+    assert heard_lines[0].endswith("level=error event=failed")
+
+
+@pytest.mark.parametrize("form", ["logfmt", "json"])
+def test_what_looks_like_a_secret_is_masked(configured: Any, form: str) -> None:
+    lines = configured("info", form)
+    with heard() as heard_lines:
+        structlog.get_logger("x").info(
+            "x", api_token="hunter2", Password="hunter2", url="https://me:hunter2@cloud.example/a"
+        )
+    assert not any("hunter2" in line for line in [*lines(), *heard_lines])
+    assert "https://***@cloud.example/a" in heard_lines[0]

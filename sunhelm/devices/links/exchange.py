@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager, contextmanager
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
+import structlog
 from pymodbus.exceptions import ModbusException
 
 from sunhelm.devices.clock import Clock, Deadline
@@ -29,6 +30,8 @@ _TRIES = 2  # a lost frame is worth one more request; a device that is gone is n
 _LOOK_S = 0.05  # the longest that a reader rests without looking for a waiting control process
 _TICK_S = 1e-6  # a rest shorter than this is rounding
 _BUSY_S = (0.1, 1.0)  # first and longest wait after a device says that it is busy
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 
 class WireError(Exception):
@@ -262,10 +265,18 @@ class Exchanges(Generic[ConnectionT]):
         else:
             self.statistics.connects += 1
             self._pacer.connected()
+            _log.debug("link_connected", where=self.where, address=self._address)
 
     def _failed(self, error: DeviceError) -> None:
         self._backoff.failed()
         self._last_failure = str(error).removeprefix(f"{self.where}: ")
+        _log.debug(
+            "link_failed",
+            where=self.where,
+            reason=str(error.reason),
+            detail=self._last_failure,
+            failures=self._backoff.failures,
+        )
 
     async def _locate(self, deadline: Deadline) -> Endpoint:
         """Find the endpoint by its address now; a router may have given the device another one."""

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, ClassVar, Final
 import structlog
 
 from sunhelm.devices.clock import SYSTEM_CLOCK, Clock, Deadline
-from sunhelm.devices.errors import Busy, Rejected
+from sunhelm.devices.errors import Busy, DeviceError, Rejected
 from sunhelm.devices.links.base import LinkStatistics
 from sunhelm.devices.links.exchange import Exchanges, WireError
 from sunhelm.devices.links.tcp import HungUp, TcpConnection
+from sunhelm.devices.links.trace import trace
 from sunhelm.devices.links.turns import Turns
 
 if TYPE_CHECKING:
@@ -123,9 +124,14 @@ class Sec1000Link:
                 raise Rejected(f"{self._exchanges.where}: command {name}: {error}") from error
 
         try:
-            return await self._exchanges.run(once, deadline, repeat=False)
+            reply = await self._exchanges.run(once, deadline, repeat=False)
+        except DeviceError as error:
+            trace(f"command {name}", error=error)
+            raise
         finally:
             await self._exchanges.close()
+        trace(f"command {name}", data=reply)
+        return reply
 
     async def close(self) -> None:
         """Close the connection; harmless when there is none."""

@@ -14,11 +14,20 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Traced:
-    """One request: what it asked, and the words that came, or why none did. Never holds a secret."""
+    """One request: what it asked, and what came, or why nothing did. Never holds a secret.
+
+    A device of registers answers `words`, any other `data`.
+    """
 
     request: str
     words: tuple[int, ...] = ()
     error: str = ""
+    data: bytes = b""
+
+    @property
+    def came(self) -> str:
+        """What came, in hexadecimal, or the error."""
+        return self.error or self.data.hex(" ", 4) or " ".join(f"{word:04x}" for word in self.words)
 
 
 _watching: ContextVar[list[Traced] | None] = ContextVar("watching", default=None)
@@ -35,7 +44,9 @@ def watched() -> Iterator[list[Traced]]:
         _watching.reset(token)
 
 
-def trace(request: object, words: Sequence[int] = (), error: Exception | None = None) -> None:
+def trace(
+    request: object, words: Sequence[int] = (), error: Exception | None = None, data: bytes = b""
+) -> None:
     """Show one request to whoever watches."""
     if (seen := _watching.get()) is not None:
-        seen.append(Traced(str(request), tuple(words), "" if error is None else str(error)))
+        seen.append(Traced(str(request), tuple(words), "" if error is None else str(error), data))

@@ -18,6 +18,7 @@ from sunhelm.devices.errors import Busy, Malformed, Rejected, TimedOut, Unreacha
 from sunhelm.devices.families.spec import Pacing
 from sunhelm.devices.links.exchange import WireError
 from sunhelm.devices.links.sec1000 import LIMIT, TELEMETRY, Sec1000Link, frame, take_reply
+from sunhelm.devices.links.trace import watched
 from sunhelm.devices.links.turns import Turns
 
 # Recorded at a real box: 241.0 240.4 240.9 V; 4.80 3.90 5.08 A; 295 -114 -532 W; meter -351 W; 3386 W.
@@ -117,6 +118,18 @@ async def test_a_recorded_reply_is_read() -> None:
         data = await ask(link_to(device.port))
     assert data == RECORDED[10:-2]
     assert device.requests == [frame(TELEMETRY)]
+
+
+async def test_a_watched_request_shows_the_bytes_that_came_or_the_error() -> None:
+    with watched() as seen:
+        async with box(pieces(RECORDED)) as device:
+            await ask(link_to(device.port))
+        async with box(pieces(REFUSED)) as device:
+            with pytest.raises(Busy):
+                await ask(link_to(device.port))
+    assert [traced.request for traced in seen] == ["command 0b", "command 0b"]
+    assert seen[0].came == RECORDED[10:-2].hex(" ", 4)
+    assert "status 0x15" in seen[1].came
 
 
 async def test_a_reply_in_pieces_is_read() -> None:

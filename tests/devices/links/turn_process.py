@@ -15,6 +15,7 @@ from sunhelm.devices.families.spec import Pacing
 from sunhelm.devices.links import Turns, open_link
 from sunhelm.devices.links.base import Span, Table
 from sunhelm.devices.links.control import open_control_link
+from sunhelm.service.logs import configure_logs
 
 PACING = Pacing(pause="5ms", settle="20ms", timeout="20s")
 
@@ -53,6 +54,7 @@ async def write(turns: Turns, port: int, number: int, requests: int) -> None:
 
 
 def main() -> None:
+    configure_logs("error")  # standard output says only what the test waits for
     role, directory, port, number, requests = sys.argv[1:]
     work = write if role == "control" else read
     turns = Turns(Path(directory), role="control" if role == "control" else "reader")
