@@ -88,16 +88,32 @@ def _register_sections(family: RegisterFamily) -> Iterator[str]:
     """Yield what the maps of a family say."""
     maps = [(part, family.map_of(part)) for part in family.spec.parts]
     yield "## Parts and samples"
+    chain = family.spec.chain
+    if chain:
+        yield (
+            f'At each unit id, "{chain.mark}" is looked for at the addresses '
+            f"{', '.join(map(str, chain.bases))}; the chain of models behind it is walked, and those that no "
+            "part has are passed over. Addresses below count from the id of the model. Of registers that "
+            "repeat, the first are listed, and counted."
+        )
     yield (
         "A device has those of these parts that answer. The unit ids are tried in this order; `units` in the "
         "site file replaces them. Samples are those of one part, with the profile `core` and `full`, when "
         "the device has all of its registers."
     )
     yield _table(
-        ("Part", "Unit ids", "Label", "Samples, core", "Samples, full"),
+        (
+            "Part",
+            *(("Models", "When") if chain else ()),
+            "Unit ids",
+            "Label",
+            "Samples, core",
+            "Samples, full",
+        ),
         (
             (
                 part.name + " (required)" * part.required,
+                *((" ".join(map(str, part.models)), _condition(part)) if chain else ()),
                 " ".join(map(str, part.units)) or "to be configured",
                 f"`{part.label}`" if part.label else "",
                 str(_count(registers, "core")),
@@ -136,6 +152,13 @@ def _register_sections(family: RegisterFamily) -> Iterator[str]:
     yield from _listed("## What is not exported", _not_exported(family.name))
 
 
+def _condition(part: Part) -> str:
+    """Return when the models of a chain are this part."""
+    only_one = ["there is one of them"] if part.sole else []
+    without = [f"there is no {' or '.join(part.instead_of)}"] if part.instead_of else []
+    return " and ".join(only_one + without)
+
+
 def _companions(spec: FamilySpec) -> Iterator[str]:
     for part in spec.parts:
         for companion, names in part.companions.items():
@@ -171,7 +194,11 @@ def _settings(spec: FamilySpec) -> str:
 
 def _derived(spec: FamilySpec) -> Iterator[str]:
     rows = [
-        (f"`{CATALOGUE[each.quantity].metric}`", part.name, " + ".join(f"`{name}`" for name in each.sum))
+        (
+            f"`{CATALOGUE[each.quantity].metric}`",
+            part.name + f" (without {' and '.join(each.instead_of)})" * bool(each.instead_of),
+            " + ".join(f"`{name}`" for name in each.sum),
+        )
         for part in spec.parts
         for each in part.derived
     ]

@@ -8,7 +8,7 @@ from typing import Final
 
 from sunhelm.devices.clock import Deadline
 from sunhelm.devices.errors import Rejected
-from sunhelm.devices.families.models import HEADER, Model, fitted, moved
+from sunhelm.devices.families.models import HEADER, Model, Place, fitted, moved
 from sunhelm.devices.families.parts import FoundPart
 from sunhelm.devices.families.spec import Chain, Part
 from sunhelm.devices.links.base import RegisterLink, Span, Table
@@ -19,7 +19,7 @@ _ADDRESSES: Final = 1 << 16
 _MOST_MODELS: Final = 100
 """No device has so many; one that seems to does not speak of models."""
 
-_Place = tuple[int, Model]
+_Spot = tuple[int, Model]
 """The unit id and the model."""
 
 
@@ -70,31 +70,36 @@ class ChainDiscovery:
     map_of: Callable[[Part], RegisterMap]
     landmarks: dict[int, dict[int, int]] = field(default_factory=dict)
     _walks: dict[int, _Walk] = field(default_factory=dict)
-    _counts: dict[_Place, int] = field(default_factory=dict)
-    _maps: dict[tuple[str, Model, int], RegisterMap] = field(default_factory=dict)
+    _counts: dict[_Spot, int] = field(default_factory=dict)
+    _maps: dict[tuple[str, Place], RegisterMap] = field(default_factory=dict)
 
     async def find(self, link: RegisterLink, deadline: Deadline) -> tuple[FoundPart, ...]:
         """Return the parts that the chains have, in the order of the family.
 
         Raises Rejected when a required part is missing, else what the link raises.
         """
+        if not self._walks:
+            self.landmarks.clear()
         asker = _Asker(link, deadline, self.landmarks)
         for unit in dict.fromkeys(unit for part in self.parts for unit in self._candidates(part)):
             await self._walk(unit, asker)
-        places: dict[str, Sequence[_Place]] = {}
+        spots: dict[str, Sequence[_Spot]] = {}
         for part in self.parts:
-            own = () if places.keys() & set(part.instead_of) else self._places(part)
+            own = () if spots.keys() & set(part.instead_of) else self._spots(part)
             if part.required and not own:
-                raise Rejected(self._missing(part))
+                missing = self._missing(part)
+                self._walks.clear()
+                raise Rejected(missing)
             if own:
-                places[part.name] = own
+                spots[part.name] = own
         for part in self.parts:
-            for place in places.get(part.name, ()):
-                await self._count(part, place, asker)
+            for spot in spots.get(part.name, ()):
+                await self._count(part, spot, asker)
+        maker = await self._maker(spots, asker)
         found = tuple(
-            self._found(part, number, place, places)
+            self._found(part, number, spot, there=spots, maker=maker)
             for part in self.parts
-            for number, place in enumerate(places.get(part.name, ()), 1)
+            for number, spot in enumerate(spots.get(part.name, ()), 1)
         )
         self._walks.clear()
         self._counts.clear()
@@ -103,17 +108,17 @@ class ChainDiscovery:
     def _candidates(self, part: Part) -> Sequence[int]:
         return self.units.get(part.name, part.units)
 
-    def _places(self, part: Part) -> Sequence[_Place]:
+    def _spots(self, part: Part) -> Sequence[_Spot]:
         """Return where the part stands."""
-        places = [
+        spots = [
             (unit, model)
             for unit in self._candidates(part)
             for model in self._walks[unit].models
             if model.id in part.models
         ]
-        if part.sole and len(places) > 1:
+        if part.sole and len(spots) > 1:
             return ()
-        return places if part.every else places[:1]
+        return spots if part.every else spots[:1]
 
     def _missing(self, part: Part) -> str:
         units = self._candidates(part)
@@ -145,26 +150,39 @@ class ChainDiscovery:
                 walk.next = model.end
                 walk.done = model.end + HEADER > _ADDRESSES or len(walk.models) >= _MOST_MODELS
 
-    async def _count(self, part: Part, place: _Place, asker: _Asker) -> None:
+    async def _count(self, part: Part, spot: _Spot, asker: _Asker) -> None:
         """Find out how many repetitions the device says there are; as many as fit when it does not say."""
-        if part.repeat is None or place in self._counts:
+        if part.repeat is None or spot in self._counts:
             return
-        unit, model = place
+        unit, model = spot
         register: Register = self.map_of(part)[part.repeat.count]
         told = None
         if register.end <= model.end - model.base:
             words = await asker.words(unit, model.base + register.address, register.type.words)
             told = codec.plain_value(register, words) if words else None
         fitting = max(0, model.end - model.base - part.repeat.start) // part.repeat.words
-        self._counts[place] = min(fitting, int(told)) if isinstance(told, float) else fitting
+        self._counts[spot] = min(fitting, int(told)) if isinstance(told, float) else fitting
 
-    def _found(self, part: Part, number: int, place: _Place, there: Collection[str]) -> FoundPart:
-        unit, model = place
+    async def _maker(self, spots: Mapping[str, Sequence[_Spot]], asker: _Asker) -> str:
+        """Return who made the device, when that matters to one of its parts."""
+        name, _, text = self.chain.maker.partition(".")
+        matters = any(part.turned and part.name in spots for part in self.parts)
+        if not matters or name not in spots:
+            return ""
+        unit, model = spots[name][0]
+        register = self.map_of(next(part for part in self.parts if part.name == name))[text]
+        words = await asker.words(unit, model.base + register.address, register.type.words)
+        return str(codec.plain_value(register, words) or "") if words else ""
+
+    def _found(
+        self, part: Part, number: int, spot: _Spot, *, there: Collection[str], maker: str
+    ) -> FoundPart:
+        unit, model = spot
         written = self.map_of(part)
-        times = self._counts.get(place, 1)
-        key = (part.name, model, times)
+        place = Place(model, self._counts.get(spot, 1), part.turned.get(maker, ()))
+        key = (part.name, place)
         if key not in self._maps:
-            self._maps[key] = moved(written, model, part.repeat, times)
+            self._maps[key] = moved(written, place, part.repeat)
         return FoundPart(
             name=f"{part.name}_{number}" if part.every or part.label else part.name,
             part=fitted(part, written, self._maps[key], there),

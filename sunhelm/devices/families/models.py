@@ -28,21 +28,33 @@ class Model:
         return self.base + HEADER + self.length
 
 
-def moved(written: RegisterMap, model: Model, repeat: Repeat | None, times: int) -> RegisterMap:
+@dataclass(frozen=True, slots=True)
+class Place:
+    """How a part's map fits one device: the model, the number of repetitions, the registers it turns."""
+
+    model: Model
+    times: int
+    turned: tuple[str, ...] = ()
+
+
+def moved(written: RegisterMap, place: Place, repeat: Repeat | None) -> RegisterMap:
     """Return the registers that the model is long enough for, at their addresses in this device.
 
-    Those that repeat are there `times` times, with their number behind the name and as the label.
+    Those that repeat have their number behind the name and as the label; those that are turned, the other
+    sign.
     """
+    model = place.model
     last = model.end - model.base
     present = {register.name for register in written.registers if register.end <= last}
 
     def registers() -> Iterator[Register]:
-        for register in written.registers:
+        for each in written.registers:
+            register = replace(each, scale=-each.scale) if each.name in place.turned else each
             if register.scale_register and register.scale_register not in present:
                 continue
             address = model.base + register.address
             if repeat is not None and register.address >= repeat.start:
-                for number in range(1, times + 1):
+                for number in range(1, place.times + 1):
                     yield replace(
                         register,
                         name=f"{register.name}_{number}",

@@ -46,6 +46,7 @@ class Discovery:
         for part in self.parts:
             units = await self._units(part, link, deadline)
             if part.required and not units:
+                self._answers.clear()
                 raise Rejected(f"no {part.name} at unit {self._candidates(part)}")
             found.extend(self._found(part, unit) for unit in units)
         self._answers.clear()

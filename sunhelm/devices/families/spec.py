@@ -88,12 +88,14 @@ class Chain(_Model):
     """Models that stand one behind the other, each headed by its id and its length in words.
 
     The chain begins behind the text `mark` at one of the `bases`, in the order of trying, and ends with the
-    id `end`. The addresses of a model's map count from its id.
+    id `end`. The addresses of a model's map count from its id. `maker` names the text, as "part.register",
+    that says who made the device.
     """
 
     mark: str
     bases: tuple[int, ...] = Field(min_length=1)
     end: int = 0xFFFF
+    maker: str
 
 
 class Repeat(_Model):
@@ -124,7 +126,8 @@ class Part(_Model):
 
     In a family with a `chain`, `models` are the ids of the models that the map describes. A `sole` part is
     there only where the device has exactly one of them; one with `instead_of` only where the device has none
-    of these parts. Parts with a `label` are numbered in the order of the chain.
+    of these parts. Parts with a `label` are numbered in the order of the chain. `turned` names, by the maker,
+    registers that its devices tell with the other sign.
     """
 
     name: str
@@ -142,6 +145,7 @@ class Part(_Model):
     sole: bool = False
     instead_of: tuple[str, ...] = ()
     repeat: Repeat | None = None
+    turned: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
 
 
 class Scrape(_Model):

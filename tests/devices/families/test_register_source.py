@@ -328,6 +328,8 @@ async def test_a_missing_required_part_is_an_error(make_source: Make, link: Any,
     link.set(225, 1, 5230, 1)
     with pytest.raises(Rejected, match="no system at unit"):
         await fetch(source, clock)
+    services(link)
+    assert "system_live" in await fetch(source, clock), "it is looked for again"
 
 
 async def test_a_sum_needs_every_part_of_it_and_falls_back(make_source: Make, link: Any, clock: Any) -> None:

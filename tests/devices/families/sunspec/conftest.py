@@ -46,8 +46,18 @@ def text() -> Callable[[int, str], tuple[int, ...]]:
 @pytest.fixture(scope="session")
 def common() -> tuple[int, Sequence[int]]:
     """Model 1 of a device."""
+    return _common("Maker")
+
+
+@pytest.fixture(scope="session")
+def common_of() -> Callable[[str], tuple[int, Sequence[int]]]:
+    """Return a function that makes model 1 of a maker's device."""
+    return _common
+
+
+def _common(maker: str) -> tuple[int, Sequence[int]]:
     words = (
-        *_text(16, "Maker"),
+        *_text(16, maker),
         *_text(16, "Model X"),
         *_text(8, ""),
         *_text(8, "1.2.3"),

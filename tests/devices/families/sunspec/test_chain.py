@@ -122,6 +122,18 @@ async def test_the_only_meter_is_at_the_grid_and_several_are_numbered(
     assert "grid_power" not in values
 
 
+async def test_a_maker_who_counts_export_positive_is_turned_back(
+    make_device: Make, put: Put, common_of: Callable[[str], Model], clock: Any
+) -> None:
+    put([common_of("SolarEdge "), (103, INVERTER), (203, METER)])
+    values = await read(make_device(), clock)
+    assert (values["grid_power"], values["grid_phase_power L1"]) == (500, 100)
+    assert values["grid_phase_current L1"] == 4, "currents are not turned"
+    assert values["inverter_power"] == 4120
+    put([common_of("SolarEdge "), (203, METER), (203, METER)])
+    assert (await read(make_device(), clock))["meter_power 2"] == 500
+
+
 async def test_a_longer_model_is_fine_and_a_shorter_one_is_read_to_its_end(
     make_device: Make, put: Put, common: Model, link: Any, clock: Any
 ) -> None:
@@ -162,6 +174,17 @@ async def test_without_a_chain_the_error_says_where_was_looked(
     link.set(1, 40000, 0x1234, 0x5678)
     with pytest.raises(Rejected, match=r'no "SunS" at address 40000 or 0 or 50000 of unit 1'):
         await read(make_device(), clock)
+
+
+async def test_a_device_that_wakes_up_later_is_found_then(
+    make_device: Make, put: Put, common: Model, link: Any, clock: Any
+) -> None:
+    source = make_device()
+    link.set(1, 40000, 0, 0)
+    with pytest.raises(Rejected):
+        await read(source, clock)
+    put([common, (103, INVERTER)])
+    assert (await read(source, clock))["inverter_power"] == 4120
 
 
 async def test_without_a_common_model_the_error_names_what_is_there(
