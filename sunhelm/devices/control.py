@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from typing import Final, Protocol
 
@@ -106,7 +106,13 @@ PowerLimit = Unlimited | Limit
 
 @dataclass(frozen=True, slots=True)
 class SelfConsumption:
-    """The battery follows the house: what the device does when nobody commands it."""
+    """The battery follows the house: what the device does when nobody commands it.
+
+    `native` is how it does that, in the family's words, where there are several ways; it is kept so that
+    exactly that one comes back. Empty is whichever the device was found in.
+    """
+
+    native: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +166,11 @@ Value = PowerLimit | BatteryOrder | CurrentLimits | SocLimits | Mode | Number
 """What a handle can be put to."""
 
 
+def name_of_value(value: Value) -> str:
+    """Return the word for a value in tables of hazards: "unlimited", "limit", the name of a mode."""
+    return value.name if isinstance(value, Mode) else type(value).__name__.lower()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Promise:
     """What a device promises of one handle; printed in the docs and checked before every write.
@@ -167,7 +178,11 @@ class Promise:
     `key` names the state, one of each on a device: "export_limit", "battery", "mode", "setting:NAME".
     `actions` put it there. `low`, `high` and `resolution` are in watts (amperes, ratio, the base unit of
     the setting); None is no bound. `settle_s` passes before a read back can be believed, `prove_s` until
-    it must be equal. A handle of rung A lets go after `reverts_s` unless it is renewed.
+    it must be equal, `tolerance` apart at most. A handle of rung A lets go after `reverts_s` unless it is
+    renewed. `renew_s` is how often it has to be written again to hold what was asked; None is once.
+    `hazards` are those of single values that are other ones, by `name_of_value`; putting back what was found
+    needs nobody's leave. `owner_low` and `owner_high` are the ends of what the owner ever wants, from the
+    site file: a limit switched off and on again goes to these.
     `doubts` says what the family's docs page has to say of sources that contradict each other.
     """
 
@@ -183,7 +198,16 @@ class Promise:
     settle_s: float = 0.0
     prove_s: float = 30.0
     reverts_s: float | None = None
+    tolerance: float = 0.0
+    renew_s: float | None = None
+    hazards: Mapping[str, Hazard] = field(default_factory=dict)
+    owner_low: float | None = None
+    owner_high: float | None = None
     doubts: str = ""
+
+    def hazard_of(self, value: Value) -> Hazard:
+        """Return who may ask for this value."""
+        return self.hazards.get(name_of_value(value), self.hazard)
 
 
 class Handle(Protocol):
@@ -208,6 +232,15 @@ class Handle(Protocol):
         """
 
 
+class Task(Protocol):
+    """One thing that a device does once when it is told to: it has no state to return to."""
+
+    promise: Promise
+
+    async def run(self, deadline: Deadline) -> None:
+        """Do it; return when the device has acknowledged it. Raises DeviceError. Happens in a turn."""
+
+
 class ControlledDevice(Protocol):
     """One device opened for control, by a process whose turns have the role "control"."""
 
@@ -215,7 +248,18 @@ class ControlledDevice(Protocol):
 
     @property
     def handles(self) -> Mapping[str, Handle]:
-        """What can be commanded, by the key of its promise."""
+        """What can be commanded, by the key of its promise; of two for one action the first is preferred."""
+
+    @property
+    def tasks(self) -> Mapping[str, Task]:
+        """What can be done once, by the key of its promise."""
+
+    @property
+    def feedback(self) -> Mapping[str, int]:
+        """How the last operation of each kind ended, in the numbers that owners of such a device know.
+
+        Empty where a family has none.
+        """
 
     def turn(self, deadline: Deadline) -> AbstractAsyncContextManager[None]:
         """Hold the device for a sequence and its proof; it is not asked to give way. May raise Busy."""

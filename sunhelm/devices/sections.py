@@ -172,10 +172,15 @@ class Control(Section):
 
 
 class ExportRange(Section):
-    """What the owner ever wants the export limit to be: `minimum` switches export off, `maximum` on."""
+    """What the owner ever wants the export limit to be: `minimum` switches export off, `maximum` on.
+
+    `phases` says for devices that can do either what the limit is held against: the sum of the phases, or
+    each of them alone.
+    """
 
     minimum: Annotated[Watts, Field(ge=0)] = 0.0
     maximum: Annotated[Watts, Field(ge=0)] | None = None
+    phases: Literal["sum", "each"] | None = None
 
 
 class DeviceSection(Section):
@@ -187,6 +192,7 @@ class DeviceSection(Section):
     host: Host | None = None
     port: Port | None = None
     units: Units | None = None
+    base: Annotated[int, Field(ge=0, le=0xFFFF), BeforeValidator(_number)] | None = None
     serial: Annotated[str, BeforeValidator(_text_or_number)] | None = None
     logger_serial: Annotated[int, Field(ge=1, le=0xFFFF_FFFF), BeforeValidator(_number)] | None = None
     account: str | None = None

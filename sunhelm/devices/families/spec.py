@@ -48,6 +48,7 @@ class Pacing(_Model):
     `timeout` is the longest wait for one answer. `request_cost` and `word_cost` are what the read plan
     minimises: the time of a request, and of each register in it, on a usual device of this family.
     `between` is the least time from one request to the next of the same kind, by the kind's name.
+    `after_write` passes between a sequence of writes and whatever comes after it.
     """
 
     pause: Seconds = 0.0
@@ -56,6 +57,7 @@ class Pacing(_Model):
     request_cost: Seconds = 0.05
     word_cost: Seconds = 0.0001
     between: Mapping[str, Seconds] = Field(default_factory=dict)
+    after_write: Seconds = 0.0
 
 
 class Probe(_Model):
@@ -148,6 +150,37 @@ class Part(_Model):
     turned: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
 
 
+Hazard = Literal["automatic", "opt-in", "person", "never"]
+
+
+class Writable(_Model):
+    """What the family promises of one thing that can be commanded: `sunhelm.devices.control.Promise`.
+
+    `title` says what it is. `low`, `high`, `resolution` and `tolerance` are in base units. `hazards` are
+    those of single values that are other ones. `settle` passes before a read back can be believed, `prove`
+    until it must be equal. After `reverts` the device lets go by itself; every `renew` it has to be written
+    again.
+    `doubts` is what sources leave open.
+    """
+
+    title: str
+    actions: tuple[str, ...]
+    hazard: Hazard
+    hazards: Mapping[str, Hazard] = Field(default_factory=dict)
+    rung: Literal["A", "B", "C"]
+    storage: Literal["volatile", "persistent", "unknown"]
+    proof: Literal["read_back", "effect", "none"]
+    low: float | None = None
+    high: float | None = None
+    resolution: float = 0.0
+    tolerance: float = 0.0
+    settle: Seconds = 0.0
+    prove: Seconds = 30.0
+    reverts: Seconds | None = None
+    renew: Seconds | None = None
+    doubts: str = ""
+
+
 class Scrape(_Model):
     """What `/sd` recommends to Prometheus for a device of this family."""
 
@@ -166,6 +199,9 @@ class FamilySpec(_Model):
     `identity` names the registers, as "part.register", that say what the device is.
     `chain` says where the parts are found that do not stand at fixed addresses.
     `sleeps` devices switch themselves off without sun. `unsettled` is what no source settles.
+    `controls` is what can be commanded, by its key, and `tasks` what can be done once. Every other number
+    that a map calls writable is a setting; `setting_hazards` says who may set it, by "part.register", where
+    that is not a policy with the owner's leave ("opt-in").
     """
 
     title: str
@@ -187,3 +223,6 @@ class FamilySpec(_Model):
     identity: Mapping[Literal["vendor", "model", "serial", "firmware"], str] = Field(default_factory=dict)
     sleeps: bool = False
     unsettled: tuple[str, ...] = ()
+    controls: Mapping[str, Writable] = Field(default_factory=dict)
+    tasks: Mapping[str, Writable] = Field(default_factory=dict)
+    setting_hazards: Mapping[str, Hazard] = Field(default_factory=dict)

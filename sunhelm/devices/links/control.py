@@ -1,24 +1,33 @@
-"""The writing half of a link. The exporter may not import it."""
+"""The writing half of the links. The exporter may not import it."""
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal, Protocol
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, ClassVar, Final, Literal, Protocol
 
 from pymodbus.pdu import ModbusPDU
 from pymodbus.pdu.register_message import WriteMultipleRegistersRequest, WriteSingleRegisterRequest
 
 from sunhelm.devices.clock import SYSTEM_CLOCK, Clock, Deadline
+from sunhelm.devices.errors import Malformed
 from sunhelm.devices.links.base import RegisterLink
 from sunhelm.devices.links.frames import Question
 from sunhelm.devices.links.modbus import ModbusLink, check_place
+from sunhelm.devices.links.sec1000 import Sec1000Link
 from sunhelm.devices.links.turns import Turns
 
 if TYPE_CHECKING:
     from sunhelm.devices.families.spec import LinkKind, Pacing
 
 _MOST_WORDS = 123
+
+SET_LIMIT: Final = 0x42
+VALUE_MODE: Final = 0x40
+DRED_MODE: Final = 0x33
+RCR_MODE: Final = 0x28
+SET_CLOCK: Final = 0x05
 
 
 class ControlLink(RegisterLink, Protocol):
@@ -82,8 +91,67 @@ def open_control_link(
 
     `turns` has the role "control", for readers give way to that role only.
     """
-    if turns is not None and turns.role != "control":
-        raise ValueError(f'turns of role "{turns.role}": a link that writes needs "control"')
+    _check_role(turns)
     if kind in ("modbus_tcp", "rtu_over_tcp"):
         return ModbusControlLink(kind, host, port, pacing=pacing, single=single, turns=turns, clock=clock)
     raise ValueError(f"link {kind} cannot write registers; modbus_tcp and rtu_over_tcp can")
+
+
+class Sec1000ControlLink(Sec1000Link):
+    """Commands one SEC1000. A command is sent once at most; inside a sequence of them there is no pause."""
+
+    commands: ClassVar[frozenset[int]] = Sec1000Link.commands | {
+        *(SET_LIMIT, VALUE_MODE, DRED_MODE, RCR_MODE, SET_CLOCK)
+    }
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        *,
+        pacing: Pacing,
+        turns: Turns | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        _check_role(turns)
+        super().__init__(host, port, pacing=pacing, turns=turns, clock=clock)
+        self._clock = clock
+        self._after_write = pacing.after_write
+        self._wrote_at: float | None = None
+
+    @asynccontextmanager
+    async def turn(self, deadline: Deadline) -> AsyncIterator[None]:
+        """Hold the endpoint, until the box has had its pause after a command."""
+        async with super().turn(deadline):
+            try:
+                yield
+            finally:
+                await self.rest()
+
+    async def tell(self, command: int, data: bytes, deadline: Deadline) -> int:
+        """Send a command that changes something, and return the status that answers it.
+
+        After any DeviceError it may have been carried out or not. Raises what `ask` raises.
+        """
+        try:
+            reply = await self.ask(command, deadline, data)
+        finally:
+            self._wrote_at = self._clock.monotonic()
+        if len(reply) != 1:
+            raise Malformed(
+                f"{self._exchanges.where}: {len(reply)} bytes answer command {command:#04x}; 1 is right"
+            )
+        return reply[0]
+
+    async def rest(self) -> None:
+        """Return when the last command is long enough ago."""
+        if self._wrote_at is not None:
+            wait = self._after_write - (self._clock.monotonic() - self._wrote_at)
+            self._wrote_at = None
+            if wait > 0:
+                await self._clock.sleep(wait)
+
+
+def _check_role(turns: Turns | None) -> None:
+    if turns is not None and turns.role != "control":
+        raise ValueError(f'turns of role "{turns.role}": a link that writes needs "control"')

@@ -1,0 +1,59 @@
+"""What the controls of all families share: promises from data, and how a device is opened."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from sunhelm.devices.control import Action, ControlledDevice, Hazard, Promise, Proof, Rung, Storage
+from sunhelm.devices.families.base import Family, Surroundings
+from sunhelm.devices.families.spec import Writable
+
+if TYPE_CHECKING:
+    from sunhelm.devices.device_config import DeviceConfig
+
+
+class NotControllable(Exception):
+    """The site file does not allow commands on this device, or leaves out what they need."""
+
+
+class ControlModule(Protocol):
+    """What `control.py` in the folder of a family offers."""
+
+    def open_control(
+        self, family: Family, config: DeviceConfig, surroundings: Surroundings
+    ) -> ControlledDevice:
+        """Return the device, opened for control; nothing is sent yet. Raises NotControllable."""
+
+
+def promise(
+    key: str, writable: Writable, *, owner_low: float | None = None, owner_high: float | None = None
+) -> Promise:
+    """Return what `family.yaml` promises of one thing that can be commanded."""
+    return Promise(
+        key=key,
+        actions=tuple(map(Action, writable.actions)),
+        hazard=Hazard(writable.hazard),
+        hazards={value: Hazard(hazard) for value, hazard in writable.hazards.items()},
+        rung=Rung(writable.rung),
+        storage=Storage(writable.storage),
+        proof=Proof(writable.proof),
+        low=writable.low,
+        high=writable.high,
+        resolution=writable.resolution,
+        tolerance=writable.tolerance,
+        settle_s=writable.settle,
+        prove_s=writable.prove,
+        reverts_s=writable.reverts,
+        renew_s=writable.renew,
+        owner_low=owner_low,
+        owner_high=owner_high,
+        doubts=writable.doubts,
+    )
+
+
+def check_range(what: Promise, amount: float, unit: str) -> None:
+    """Raise ValueError, with what is allowed, for an amount beyond the ends of a promise."""
+    low = float("-inf") if what.low is None else what.low
+    high = float("inf") if what.high is None else what.high
+    if not low <= amount <= high:
+        raise ValueError(f"{what.key}: {amount:g} {unit}; {low:g} to {high:g} {unit} is possible")

@@ -1,0 +1,285 @@
+"""What can be commanded on a SEC1000: its export limit, what limits it, its clock.
+
+The box is told by sequences of frames. Between the frames of one, export may be without any limit, so that
+a sequence which has begun is carried through: a frame that gets no answer is sent again until the deadline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+from sunhelm.devices.clock import Deadline
+from sunhelm.devices.control import (
+    UNKNOWN,
+    UNLIMITED,
+    Handle,
+    Limit,
+    Mode,
+    Number,
+    Promise,
+    Task,
+    Unknown,
+    Unlimited,
+    Value,
+)
+from sunhelm.devices.errors import DeviceError, Rejected
+from sunhelm.devices.families.base import Family, Surroundings
+from sunhelm.devices.families.control import NotControllable, check_range, promise
+from sunhelm.devices.families.sec1000s.box import COMMAND, Box
+from sunhelm.devices.families.sec1000s.messages import LimitState, mode_name
+from sunhelm.devices.families.sec1000s.messages import Mode as Limiter
+from sunhelm.devices.links.control import SET_CLOCK, Sec1000ControlLink
+
+if TYPE_CHECKING:
+    from sunhelm.devices.device_config import DeviceConfig
+
+_CLOCK_ACCEPTED: Final = 0x03
+
+_OTHERS: Final = {
+    Limiter.VALUE: (Limiter.DRED, Limiter.RCR),
+    Limiter.RCR: (Limiter.VALUE, Limiter.DRED),
+    Limiter.DRED: (Limiter.VALUE, Limiter.RCR),
+    Limiter.DEACTIVATED: (Limiter.VALUE, Limiter.DRED, Limiter.RCR),
+}
+"""What is switched off, in this order, before a mode is switched on."""
+
+_MODES: Final = {f"native:{mode_name(mode)}": mode for mode in Limiter}
+_PHASES: Final = {"sum": 2, "each": 1}
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+
+def open_control(family: Family, config: DeviceConfig, surroundings: Surroundings) -> ControlledBox:
+    """Return the box, opened for control. Raises NotControllable when the phase flag is not known."""
+    if config.export_limit is None or config.export_limit.phases is None:
+        raise NotControllable(
+            f"devices.{config.name}.export_limit.phases: is missing; write sum or each, as the box is "
+            "set up: it does not tell, and every limit that is written sets it"
+        )
+    link = Sec1000ControlLink(
+        config.host or "",
+        config.port or family.spec.links["sec1000"],
+        pacing=family.spec.pacing,
+        turns=surroundings.turns,
+        clock=surroundings.clock,
+    )
+    box = Box(link, config, _PHASES[config.export_limit.phases], surroundings.clock, surroundings.zone)
+    controls = family.spec.controls
+    low, high = config.export_limit.minimum, config.export_limit.maximum
+    handles: tuple[Handle, ...] = (
+        ExportLimit(promise("export_limit", controls["export_limit"], owner_low=low, owner_high=high), box),
+        LimiterMode(promise("mode", controls["mode"]), box),
+        TotalCapacity(promise("setting:total_capacity", controls["setting:total_capacity"]), box),
+    )
+    return ControlledBox(
+        name=config.name,
+        handles={handle.promise.key: handle for handle in handles},
+        tasks={"clock": SetClock(promise("clock", family.spec.tasks["clock"]), box)},
+        feedback=box.feedback,
+        box=box,
+    )
+
+
+@dataclass(slots=True, eq=False)
+class ControlledBox:
+    """One SEC1000, opened for control; implements `ControlledDevice`."""
+
+    name: str
+    handles: Mapping[str, Handle]
+    tasks: Mapping[str, Task]
+    feedback: Mapping[str, int]
+    box: Box
+
+    def turn(self, deadline: Deadline) -> AbstractAsyncContextManager[None]:
+        return self.box.link.turn(deadline)
+
+    async def identify(self, deadline: Deadline) -> str:
+        """Return the serial number of the site file, else where the box is: it tells none itself."""
+        state = await self.box.state(deadline)
+        _log.debug("sec1000_answers", device=self.name, mode=mode_name(state.mode))
+        config = self.box.config
+        return config.serial or f"{config.family}@{config.host}"
+
+    async def close(self) -> None:
+        await self.box.link.close()
+
+
+@dataclass(slots=True, eq=False)
+class ExportLimit:
+    """The limit by value. While DRED or RCR limit the export, it is theirs and nothing is written."""
+
+    promise: Promise
+    box: Box
+
+    def check(self, value: Value) -> None:
+        if value is UNLIMITED:
+            return
+        if not isinstance(value, Limit):
+            raise ValueError(f"export_limit: {value} is no limit")  # noqa: TRY004 - the contract's error
+        check_range(self.promise, value.watts, "W")
+
+    def equal(self, wanted: Value, observed: Value) -> bool:
+        if isinstance(wanted, Limit) and isinstance(observed, Limit):
+            return abs(wanted.watts - observed.watts) < self.promise.tolerance
+        return wanted == observed
+
+    async def observe(self, deadline: Deadline) -> Limit | Unlimited | Unknown:
+        """Return the limit in force; UNKNOWN while something else than a value limits the export.
+
+        A negative limit is UNKNOWN too: sources contradict each other on what it does.
+        """
+        state = await self.box.state(deadline)
+        if state.mode == Limiter.DEACTIVATED:
+            return UNLIMITED
+        if state.mode != Limiter.VALUE or state.export_limit < 0:
+            return UNKNOWN
+        return Limit(float(state.export_limit))
+
+    async def write(self, value: Value, deadline: Deadline) -> None:
+        with self.box.operation("set_limit"):
+            self.check(value)
+            state = await self.box.state(deadline)
+            if state.mode not in (Limiter.VALUE, Limiter.DEACTIVATED):
+                raise Rejected(
+                    f"{self.box.config.name}: {mode_name(state.mode)} limits the export, not a value; a "
+                    "person can set mode native:value first"
+                )
+            if isinstance(value, Limit):
+                capacity = _capacity(state, self.box.config)
+                await self.box.set_limit(capacity, round(value.watts), deadline)
+                if state.mode != Limiter.VALUE:
+                    await self.box.switch_on(Limiter.VALUE, deadline)
+            elif state.mode == Limiter.VALUE:
+                await self.box.switch_off(Limiter.VALUE, deadline)
+
+
+@dataclass(slots=True, eq=False)
+class LimiterMode:
+    """What limits the export: the value, a DRED contact, a ripple-control receiver, or nothing."""
+
+    promise: Promise
+    box: Box
+
+    def check(self, value: Value) -> None:
+        if not isinstance(value, Mode) or value.name not in _MODES:
+            name = value.name if isinstance(value, Mode) else value
+            raise ValueError(f"mode: {name} is none of {', '.join(_MODES)}")
+
+    def equal(self, wanted: Value, observed: Value) -> bool:
+        return wanted == observed
+
+    async def observe(self, deadline: Deadline) -> Mode | Unknown:
+        state = await self.box.state(deadline)
+        return Mode(f"native:{mode_name(state.mode)}") if isinstance(state.mode, Limiter) else UNKNOWN
+
+    async def write(self, value: Value, deadline: Deadline) -> None:
+        """Switch the other limiters off, then this one on.
+
+        What refuses to be switched off does not keep this one from being switched on. When it refuses
+        itself, the limiter that was found is switched on again. The error says when none may be in force.
+        """
+        with self.box.operation("set_mode"):
+            self.check(value)
+            assert isinstance(value, Mode)
+            found = (await self.box.state(deadline)).mode
+            await self._change(found, _MODES[value.name], deadline)
+
+    async def _change(self, found: Limiter | int, wanted: Limiter, deadline: Deadline) -> None:
+        refused: Rejected | None = None
+        async with self._told_where_it_stopped(wanted):
+            for other in _OTHERS[wanted]:
+                try:
+                    await self.box.switch_off(other, deadline)
+                except Rejected as error:
+                    if not error.code:
+                        raise
+                    refused = error
+            if wanted != Limiter.DEACTIVATED:
+                try:
+                    await self.box.switch_on(wanted, deadline)
+                except Rejected as error:
+                    if error.code and found in COMMAND and found != wanted:
+                        await self.box.switch_on(Limiter(found), deadline)
+                        raise Rejected(
+                            f"{error}; {mode_name(found)} was switched on again", code=error.code
+                        ) from error
+                    raise
+        if refused is not None:
+            raise refused
+
+    @asynccontextmanager
+    async def _told_where_it_stopped(self, wanted: Limiter) -> AsyncIterator[None]:
+        try:
+            yield
+        except DeviceError as error:
+            if isinstance(error, Rejected) and error.code:
+                raise
+            text = f"{error}; the change to {mode_name(wanted)} stopped there, no limiter may be in force"
+            raise type(error)(text) from (error.__cause__ or error)
+
+
+@dataclass(slots=True, eq=False)
+class TotalCapacity:
+    """The installed power that the box reckons with; it stands in the same frame as the limit."""
+
+    promise: Promise
+    box: Box
+
+    def check(self, value: Value) -> None:
+        if not isinstance(value, Number):
+            raise ValueError(f"{self.promise.key}: {value} is no number")  # noqa: TRY004 - the contract's error
+        check_range(self.promise, value.value, "W")
+
+    def equal(self, wanted: Value, observed: Value) -> bool:
+        return (
+            isinstance(wanted, Number)
+            and isinstance(observed, Number)
+            and abs(wanted.value - observed.value) < 1.0
+        )
+
+    async def observe(self, deadline: Deadline) -> Number | Unknown:
+        return Number(float((await self.box.state(deadline)).total_capacity))
+
+    async def write(self, value: Value, deadline: Deadline) -> None:
+        with self.box.operation("set_capacity"):
+            self.check(value)
+            assert isinstance(value, Number)
+            state = await self.box.state(deadline)
+            await self.box.set_limit(round(value.value), state.export_limit, deadline)
+
+
+@dataclass(slots=True, eq=False)
+class SetClock:
+    """Set the clock of the box to the local time of the site; it knows no summer time of its own."""
+
+    promise: Promise
+    box: Box
+
+    async def run(self, deadline: Deadline) -> None:
+        with self.box.operation("set_clock"):
+            await self.box.link.rest()
+            now = datetime.fromtimestamp(self.box.clock.time(), self.box.zone)
+            await self.box.tell(SET_CLOCK, clock_data(now), deadline, accepted=_CLOCK_ACCEPTED)
+
+
+def clock_data(now: datetime) -> bytes:
+    """Return the data of the frame that sets the clock to this local time."""
+    return bytes([now.year % 100, now.month, 0, now.day, now.hour, now.minute, now.second])
+
+
+def _capacity(state: LimitState, config: DeviceConfig) -> int:
+    """Return the capacity to write beside a limit: the one that is set, else that of the site file."""
+    if state.total_capacity > 0:
+        return state.total_capacity
+    if config.rated_power is None:
+        raise Rejected(
+            f"{config.name}: its total capacity reads {state.total_capacity} W; `rated_power` in the site "
+            "file says what to set beside the limit"
+        )
+    return round(config.rated_power)
