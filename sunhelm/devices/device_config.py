@@ -18,7 +18,8 @@ from sunhelm.devices.sections import ANY_PART, Account, Control, DeviceSection, 
 class DeviceConfig:
     """One configured device, in base units and with the family's defaults filled in.
 
-    `units` holds the unit ids of the parts that the site file names. `rated_power` is in watts, `capacity`
+    `units` holds the unit ids of the parts that the site file names, `base` the address where the chain of
+    models begins. `rated_power` is in watts, `capacity`
     in joules, `refresh` in seconds; each is None when it is not given.
     """
 
@@ -29,6 +30,7 @@ class DeviceConfig:
     host: str | None = None
     port: int | None = None
     units: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    base: int | None = None
     serial: str | None = None
     logger_serial: int | None = None
     account: str | None = None
@@ -67,6 +69,7 @@ class DeviceCheck:
             host=section.host,
             port=section.port or self.spec.links.get(link),
             units=self._units,
+            base=section.base,
             serial=section.serial,
             logger_serial=section.logger_serial,
             account=section.account,
@@ -84,6 +87,8 @@ class DeviceCheck:
         yield from self._about_model()
         yield from self._about_link()
         yield from self._about_units()
+        if self.section.base is not None and self.spec.chain is None:
+            yield self._mistake("base", f"family {self.section.family} has no chain of models to begin there")
         yield from self._about_account()
         yield from self._about_refresh()
         if self._map is not None and not self._map.is_file():

@@ -59,15 +59,17 @@ class _Walk:
 class ChainDiscovery:
     """Looks for the parts of one device, and goes on where it stopped when a deadline cut it short.
 
-    `units` are the unit ids that the owner configured, by part; they replace those of the family. A found
-    part has a map of its own: with the addresses of this device, and only what the model is long enough for.
-    `landmarks` are the words that led there, those of models that no part takes among them.
+    `units` are the unit ids that the owner configured, by part; they replace those of the family. `bases` are
+    the addresses where a chain may begin. A found part has a map of its own: with the addresses of this
+    device, and only what the model is long enough for. `landmarks` are the words that led there, those of
+    models that no part takes among them.
     """
 
     chain: Chain
     parts: Sequence[Part]
     units: Mapping[str, Sequence[int]]
     map_of: Callable[[Part], RegisterMap]
+    bases: Sequence[int]
     landmarks: dict[int, dict[int, int]] = field(default_factory=dict)
     _walks: dict[int, _Walk] = field(default_factory=dict)
     _counts: dict[_Spot, int] = field(default_factory=dict)
@@ -127,15 +129,15 @@ class ChainDiscovery:
         if met:
             wanted = " or ".join(map(str, part.models))
             return f"no {part.name} (model {wanted}) at {where}; its models are {', '.join(map(str, met))}"
-        bases = " or ".join(map(str, self.chain.bases))
+        bases = " or ".join(map(str, self.bases))
         return f'no "{self.chain.mark}" at address {bases} of {where}'
 
     async def _walk(self, unit: int, asker: _Asker) -> None:
         """Read the headers of the chain at this unit id; no models when there is no chain."""
         walk = self._walks.setdefault(unit, _Walk())
         mark = tuple(self.chain.mark.encode("latin-1"))
-        while walk.next is None and walk.tried < len(self.chain.bases):
-            base = self.chain.bases[walk.tried]
+        while walk.next is None and walk.tried < len(self.bases):
+            base = self.bases[walk.tried]
             words = await asker.words(unit, base, len(mark) // 2)
             if tuple(byte for word in words for byte in divmod(word, 256)) == mark:
                 walk.next = base + len(words)

@@ -93,8 +93,9 @@ class RegisterSource:
         self.parts: tuple[FoundPart, ...] = ()
         self._blocks = BlockReader(link, family.spec, self.unsupported)
         spec = family.spec
+        bases = () if config.base is None else (config.base,)
         self._discovery = (
-            ChainDiscovery(spec.chain, spec.parts, config.units, map_of)
+            ChainDiscovery(spec.chain, spec.parts, config.units, map_of, bases or spec.chain.bases)
             if spec.chain
             else Discovery(spec.parts, config.units, map_of)
         )

@@ -79,6 +79,7 @@ def make_source(tmp_path: Path, link: MemoryLink, clock: Any) -> Callable[..., R
             family="testfamily",
             name="unit",
             units=units or {},
+            base=None,
             profile=profile,
             map=figures.get("map"),
             model=None,

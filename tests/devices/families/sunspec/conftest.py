@@ -85,10 +85,13 @@ def put(link: Any) -> Callable[..., None]:
 def make_device(sunspec: RegisterFamily, link: Any, clock: Any) -> Callable[..., RegisterSource]:
     """Return a function that opens the device in memory."""
 
-    def make(*, units: Mapping[str, tuple[int, ...]] | None = None, profile: str = "core") -> RegisterSource:
+    def make(
+        *, units: Mapping[str, tuple[int, ...]] | None = None, base: int | None = None, profile: str = "core"
+    ) -> RegisterSource:
         config = SimpleNamespace(
             name="roof",
             units=units or {},
+            base=base,
             profile=profile,
             model=None,
             serial=None,

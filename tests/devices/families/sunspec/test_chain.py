@@ -83,6 +83,15 @@ async def test_a_chain_is_found_at_every_base(
     assert [part.map["model_id"].address for part in source.parts] == [base + 2, base + 70]
 
 
+async def test_a_configured_base_is_the_only_one(
+    make_device: Make, put: Put, common: Model, clock: Any
+) -> None:
+    put([common, (103, INVERTER)], base=1000)
+    assert (await read(make_device(base=1000), clock))["inverter_power"] == 4120
+    with pytest.raises(Rejected, match='no "SunS" at address 40001 of unit 1'):
+        await read(make_device(base=40001), clock)
+
+
 async def test_what_the_device_does_not_implement_is_no_sample(
     make_device: Make, put: Put, common: Model, clock: Any
 ) -> None:
