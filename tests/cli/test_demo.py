@@ -42,14 +42,16 @@ def test_a_process_that_dies_is_named_and_takes_the_others_along(start_demo: Cal
     assert gone(children)
 
 
-def test_a_port_that_is_taken_is_named() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as other, socket.create_server(("127.0.0.1", 0)) as another:
-        taken = Ports(other.getsockname()[1], another.getsockname()[1], None)
-        sentences = list(taken.taken())
-    assert [sentence.rpartition(". ")[2] for sentence in sentences] == [
-        "--simulator-port takes another",
-        "--exporter-port takes another",
-    ]
+def test_every_port_that_is_taken_is_named() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as device, socket.create_server(("127.0.0.1", 0)) as server:
+        ports = Ports(device.getsockname()[1], server.getsockname()[1], None)
+        sentences = list(ports.taken())  # one for a further device, too, if something has its port
+    for what, port, flag in (
+        ("simulated victron", ports.simulator, "--simulator-port"),
+        ("exporter", ports.exporter, "--exporter-port"),
+    ):
+        (sentence,) = (each for each in sentences if each.startswith(f"port {port} for the {what}: "))
+        assert sentence.endswith(f"{flag} takes another")
 
 
 def test_the_devices_are_named_after_their_families() -> None:
