@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from types import MappingProxyType
 from typing import Literal
 
@@ -25,6 +26,8 @@ class Quantity:
     `kind` "counter" promises that the value only grows while the device is the same; "state" is one
     0/1 series for each value of the last label; "info" is always 1 and its labels are the text.
     `sign` says what a positive value means; empty where a negative one makes no sense.
+
+    `field` is the name in InfluxDB: name, unit, and `_total` for a counter; `metric` that in Prometheus.
     """
 
     name: str
@@ -34,22 +37,14 @@ class Quantity:
     labels: tuple[str, ...] = ()
     sign: str = ""
 
-    @property
-    def field(self) -> str:
-        """The name of the field in InfluxDB: name, unit, and `_total` for a counter."""
-        words = [self.name]
-        if self.unit:
-            words.append(self.unit)
-        if self.kind == "counter":
-            words.append("total")
-        if self.kind == "info":
-            words.append("info")
-        return "_".join(words)
+    field: str = dataclass_field(init=False, repr=False, compare=False)
+    metric: str = dataclass_field(init=False, repr=False, compare=False)
 
-    @property
-    def metric(self) -> str:
-        """The name of the metric in Prometheus."""
-        return f"solar_{self.field}"
+    def __post_init__(self) -> None:
+        ending = {"counter": "total", "info": "info"}.get(self.kind, "")
+        name = "_".join(filter(None, (self.name, self.unit, ending)))
+        object.__setattr__(self, "field", name)
+        object.__setattr__(self, "metric", f"solar_{name}")
 
 
 def _gauge(name: str, unit: str, text: str, *labels: str, sign: str = "") -> Quantity:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, Self
 
 import structlog
 
@@ -41,10 +41,17 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class _Remembered:
-    """A slow group as it was last asked for, and when, in monotonic seconds."""
+    """A slow group as it was last asked for, and when, in monotonic seconds; `again` is how it is served."""
 
     asked_at: float
     fetched: Fetched
+    again: Fetched
+
+    @classmethod
+    def of(cls, asked_at: float, fetched: Fetched) -> Self:
+        """Remember what a group brought."""
+        outcome = replace(fetched.outcome, requests=0, waited_s=0.0)
+        return cls(asked_at, fetched, replace(fetched, outcome=outcome, held=()))
 
 
 @dataclass(slots=True)
@@ -98,7 +105,7 @@ class Reader:
             if deadline.remaining() > enough:
                 now = self.clock.monotonic()
                 fetched[group.name] = (await self.source.fetch([group.name], deadline))[group.name]
-                self._slow[group.name] = _Remembered(now, fetched[group.name])
+                self._slow[group.name] = _Remembered.of(now, fetched[group.name])
         for group in slow:
             if group.name not in fetched:
                 self._serve_from_memory(group, fetched)
@@ -129,8 +136,7 @@ class Reader:
             outcome = Outcome(Reason.TIMEOUT, "its tier has ended and no read since then had time for it")
             fetched[group.name] = Fetched(outcome)
         else:
-            outcome = replace(known.fetched.outcome, requests=0, waited_s=0.0)
-            fetched[group.name] = replace(known.fetched, outcome=outcome, held=())
+            fetched[group.name] = known.again
 
     def _fail_the_rest(
         self, outcome: Outcome, wanted: Collection[str] | None, fetched: dict[str, Fetched]
@@ -146,9 +152,12 @@ class Reader:
         silent = reason in {Reason.UNREACHABLE, Reason.TIMEOUT}
         return Reason.ASLEEP if silent and self.asleep(self.clock.time()) else reason
 
+    def _explained(self, outcome: Outcome) -> Outcome:
+        return replace(outcome, reason=self._reason(outcome.reason))
+
     def _reading(self, began: float, fetched: Mapping[str, Fetched]) -> Reading:
         outcomes = {
-            name: replace(group.outcome, reason=self._reason(group.outcome.reason))
+            name: group.outcome if group.outcome.ok else self._explained(group.outcome)
             for name, group in fetched.items()
         }
         up = any(outcome.ok for outcome in outcomes.values())

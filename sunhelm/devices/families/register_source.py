@@ -101,6 +101,7 @@ class RegisterSource:
         )
         self._bounds = lru_cache(maxsize=None)(self._bounds_of)
         self._select = lru_cache(maxsize=1024)(self._selection)
+        self._decoder = lru_cache(maxsize=None)(self._decoder_of)
         self._values: dict[str, dict[str, float | str]] = {}
 
     def turn(self, deadline: Deadline) -> AbstractAsyncContextManager[None]:
@@ -171,6 +172,7 @@ class RegisterSource:
         try:
             self.parts = await self._discovery.find(self.link, deadline)
             self._select.cache_clear()
+            self._decoder.cache_clear()
             there = {part.name for part in self.parts}
             self._values = {name: values for name, values in self._values.items() if name in there}
         except DeviceError as error:
@@ -258,11 +260,14 @@ class RegisterSource:
                 if value is not None:
                     decoded.values[register.name] = value
                 continue
-            for result in codec.samples(
-                register, own, part.labels, exponent=exponent, zone=self._zone, group=group
-            ):
+            for result in self._decoder(part.name, register)(own, exponent):
                 self._sort(register, group, result, decoded)
         return decoded
+
+    def _decoder_of(self, part_name: str, register: Register) -> codec.Decoder:
+        part = next(part for part in self.parts if part.name == part_name)
+        group = self._group_name(part, register.group)
+        return codec.Decoder(register, part.labels, zone=self._zone, group=group)
 
     def _sort(self, register: Register, group: str, result: Sample | Held, decoded: _Decoded) -> None:
         """Keep what the codec made of a register, unless it is out of bounds."""

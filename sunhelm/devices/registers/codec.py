@@ -24,6 +24,7 @@ from sunhelm.devices.registers.words import Raw, limits, pack, parse_type, unpac
 
 __all__ = [
     "LARGEST_EXPONENT",
+    "Decoder",
     "Raw",
     "exponent_of",
     "limits",
@@ -133,7 +134,12 @@ def samples(
     zone: tzinfo = UTC,
     group: str = "",
 ) -> Iterator[Sample | Held]:
-    """Yield the samples that the words of one register are.
+    """Yield the samples that the words of one register are; see `Decoder`, which does it again and again."""
+    yield from Decoder(register, labels, zone=zone, group=group)(words, exponent)
+
+
+class Decoder:
+    """Makes samples of the words of one register, whose labels and group do not change.
 
     A number is one sample. An enumeration is one 0/1 sample for each state it names and its code, a bit
     field one for each bit it names and its code; text is an info sample, or none when it is empty. What
@@ -143,29 +149,47 @@ def samples(
     `zone` is that of the device's clock. `group` is the name of the register's group as the samples
     shall bear it, when that is not the register's own.
     """
-    quantity = register.quantity or register.code
-    if quantity is None:
-        return
-    group = group or register.group
-    try:
-        raw = _present(register, words, exponent)
-        number = 1.0 if isinstance(raw, str) else _finite(register, raw, exponent, zone)
-    except _Absent as absent:
-        yield Held(Guard.SENTINEL, group, register.place, str(absent))
-        return
-    if quantity.kind == "info":
-        if raw:
-            yield Sample(
-                quantity, number, _values(register, labels, quantity, str(raw)), register.place, group
-            )
-        return
-    if quantity.kind == "state" and isinstance(raw, int):
-        for state, on in _states(register, raw).items():
-            yield Sample(quantity, on, _values(register, labels, quantity, state), register.place, group)
-        quantity = register.code or quantity
+
+    def __init__(
+        self,
+        register: Register,
+        labels: Mapping[str, str] = _NO_LABELS,
+        *,
+        zone: tzinfo = UTC,
+        group: str = "",
+    ) -> None:
+        self._register = register
+        self._quantity = register.quantity or register.code
+        self._zone = zone
+        self._group = group or register.group
+        known = {**labels, **register.labels}
+        self._labels = _known_values(self._quantity, known)
+        self._code_labels = _known_values(register.code, known)
+        self._has_states = self._quantity is not None and self._quantity.kind == "state"
+
+    def __call__(self, words: Sequence[int], exponent: int = 0) -> list[Sample | Held]:
+        """Return what these words are; `exponent` is that of the register's scale register."""
+        register, quantity, group = self._register, self._quantity, self._group
+        if quantity is None:
+            return []
+        try:
+            raw = _present(register, words, exponent)
+            number = 1.0 if isinstance(raw, str) else _finite(register, raw, exponent, self._zone)
+        except _Absent as absent:
+            return [Held(Guard.SENTINEL, group, register.place, str(absent))]
+        if isinstance(raw, str):
+            return [Sample(quantity, number, (*self._labels, raw), register.place, group)] if raw else []
+        if not self._has_states or not isinstance(raw, int):
+            return [Sample(quantity, number, self._labels, register.place, group)]
+        found: list[Sample | Held] = [
+            Sample(quantity, on, (*self._labels, state), register.place, group)
+            for state, on in _states(register, raw).items()
+        ]
         if register.type.kind != "bits" and raw not in register.names:
-            yield Held(Guard.UNKNOWN_CODE, group, register.place, f"{raw} has no name")
-    yield Sample(quantity, number, _values(register, labels, quantity), register.place, group)
+            found.append(Held(Guard.UNKNOWN_CODE, group, register.place, f"{raw} has no name"))
+        if register.code is not None:
+            found.append(Sample(register.code, number, self._code_labels, register.place, group))
+        return found
 
 
 def _present(register: Register, words: Sequence[int], exponent: int) -> Raw:
@@ -202,13 +226,12 @@ def _states(register: Register, raw: int) -> dict[str, float]:
     return states
 
 
-def _values(register: Register, labels: Mapping[str, str], quantity: Quantity, *last: str) -> tuple[str, ...]:
-    """Return the label values in the order of the quantity; `last` is the text, state or bit."""
-    names = quantity.labels
-    if len(names) == len(last):
-        return last
-    own = register.labels
-    return (*[own[name] if name in own else labels[name] for name in names[: len(names) - len(last)]], *last)
+def _known_values(quantity: Quantity | None, labels: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the label values in the order of the quantity, without the state, bit or text that is last."""
+    if quantity is None:
+        return ()
+    names = quantity.labels[:-1] if quantity.kind in {"state", "info"} else quantity.labels
+    return tuple(labels[name] for name in names)
 
 
 def _seconds_of_day(raw: int) -> float:
