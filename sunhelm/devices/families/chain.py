@@ -168,7 +168,9 @@ class ChainDiscovery:
     async def _maker(self, spots: Mapping[str, Sequence[_Spot]], asker: _Asker) -> str:
         """Return who made the device, when that matters to one of its parts."""
         name, _, text = self.chain.maker.partition(".")
-        matters = any(part.turned and part.name in spots for part in self.parts)
+        matters = any(
+            part.name in spots and (part.turned or (part.repeat and part.repeat.tail)) for part in self.parts
+        )
         if not matters or name not in spots:
             return ""
         unit, model = spots[name][0]
@@ -181,7 +183,9 @@ class ChainDiscovery:
     ) -> FoundPart:
         unit, model = spot
         written = self.map_of(part)
-        place = Place(model, self._counts.get(spot, 1), part.turned.get(maker, ()))
+        tail = self._tail(part, spot, there, maker)
+        numbers = range(1, self._counts.get(spot, 0) - len(tail) + 1)
+        place = Place(model, (*map(str, numbers), *tail), len(tail), part.turned.get(maker, ()))
         key = (part.name, place)
         if key not in self._maps:
             self._maps[key] = moved(written, place, part.repeat)
@@ -192,3 +196,10 @@ class ChainDiscovery:
             map=self._maps[key],
             labels={part.label: str(number)} if part.label else {},
         )
+
+    def _tail(self, part: Part, spot: _Spot, there: Collection[str], maker: str) -> tuple[str, ...]:
+        """Return the names of the last repetitions that are something else."""
+        if part.repeat is None or part.repeat.tail_with not in there:
+            return ()
+        tail = part.repeat.tail.get(maker, ())
+        return tail if len(tail) < self._counts[spot] else ()

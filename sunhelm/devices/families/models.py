@@ -8,6 +8,7 @@ from itertools import chain
 from typing import Final
 
 from sunhelm.devices.families.spec import Derived, Part, Repeat
+from sunhelm.devices.quantities import CATALOGUE
 from sunhelm.devices.registers.register import Register, RegisterMap
 
 HEADER: Final = 2
@@ -30,18 +31,23 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """How a part's map fits one device: the model, the number of repetitions, the registers it turns."""
+    """How a part's map fits one device.
+
+    `names` are those of the repetitions, `tail` how many of them, the last ones, are something else.
+    `turned` are the registers that it tells with the other sign.
+    """
 
     model: Model
-    times: int
+    names: tuple[str, ...] = ()
+    tail: int = 0
     turned: tuple[str, ...] = ()
 
 
 def moved(written: RegisterMap, place: Place, repeat: Repeat | None) -> RegisterMap:
     """Return the registers that the model is long enough for, at their addresses in this device.
 
-    Those that repeat have their number behind the name and as the label; those that are turned, the other
-    sign.
+    Those that repeat have the name of the repetition behind theirs and as the label; those that are turned,
+    the other sign.
     """
     model = place.model
     last = model.end - model.base
@@ -54,12 +60,14 @@ def moved(written: RegisterMap, place: Place, repeat: Repeat | None) -> Register
                 continue
             address = model.base + register.address
             if repeat is not None and register.address >= repeat.start:
-                for number in range(1, place.times + 1):
+                for number, name in enumerate(place.names):
+                    is_tail = number >= len(place.names) - place.tail
                     yield replace(
                         register,
-                        name=f"{register.name}_{number}",
-                        address=address + (number - 1) * repeat.words,
-                        labels={**register.labels, repeat.label: str(number)} if register.labels else {},
+                        name=f"{register.name}_{name}",
+                        address=address + number * repeat.words,
+                        labels={**register.labels, repeat.label: name} if register.labels else {},
+                        quantity=None if is_tail and _is_catalogued(register) else register.quantity,
                     )
             elif register.name in present:
                 yield replace(register, address=address)
@@ -67,10 +75,15 @@ def moved(written: RegisterMap, place: Place, repeat: Repeat | None) -> Register
     return RegisterMap(written.name, tuple(sorted(registers(), key=lambda register: register.address)))
 
 
+def _is_catalogued(register: Register) -> bool:
+    return register.quantity is not None and register.quantity.name in CATALOGUE
+
+
 def fitted(part: Part, written: RegisterMap, found: RegisterMap, there: Collection[str]) -> Part:
     """Return the part without what it says of registers that this device lacks.
 
-    Names of registers that repeat become those of all repetitions; `there` are the parts of the device.
+    Names of registers that repeat become those of all numbered repetitions. `there` are the parts that the
+    device has.
     """
     names: dict[str, tuple[str, ...]] = {register.name: (register.name,) for register in found.registers}
     if part.repeat is not None:

@@ -105,12 +105,17 @@ class Repeat(_Model):
 
     The map lists them once, from the address `start` on to its end, with the value of `label` for the first.
     `count` names the register that says how many there are; there are never more than fit into the model.
+    `tail` names, by the maker, the last repetitions where they are something else, `tail_with` the part that
+    the device must have for it. Their registers bear that name in place of a number, and are no quantities of
+    the catalogue: only for `derived`.
     """
 
     start: int
     words: int = Field(ge=1)
     count: str
     label: str
+    tail: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
+    tail_with: str = ""
 
 
 class Part(_Model):

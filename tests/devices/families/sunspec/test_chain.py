@@ -252,6 +252,32 @@ async def test_each_module_is_a_string(make_device: Make, put: Put, common: Mode
     assert values["sunspec_mppt_string_temperature 3"] == 23
 
 
+STORAGE = (
+    *(5000, 100, 100, 0, NOTHING, 1000, 4200, NOTHING, NOTHING, 4, 10000, 10000, 0, 0, 0, 1),
+    *(0, 0, 0x8000, 0xFFFE, 0xFFFE, 0x8000, 0x8000, 0xFFFE),
+)
+
+
+async def test_the_last_modules_of_a_fronius_hybrid_are_its_battery(
+    make_device: Make, put: Put, common_of: Callable[[str], Model], clock: Any
+) -> None:
+    put([common_of("Fronius"), (103, INVERTER), (124, STORAGE), mppt(4)])
+    values = await read(make_device(), clock)
+    assert values["pv_power"] == 300
+    assert values["battery_power"] == 400 - 300
+    assert (values["battery_charge"], values["battery_discharge"]) == (3 * 3.6e6, 4 * 3.6e6)
+    assert {name for name in values if name.startswith("pv_string_power")} == {
+        "pv_string_power 1",
+        "pv_string_power 2",
+    }
+    assert values["sunspec_mppt_string_state charge tracking"] == 1
+    for models in ([common_of("Fronius"), mppt(4)], [common_of("Other"), (124, STORAGE), mppt(4)]):
+        put(models)
+        values = await read(make_device(), clock)
+        assert values["pv_string_power 4"] == 400
+        assert "battery_power" not in values
+
+
 @pytest.mark.parametrize(("told", "read_"), [(1, 1), (2, 2), (7, 2), (0, 0), (NOTHING, 2)])
 async def test_there_are_no_more_modules_than_said_and_than_fit(
     make_device: Make, put: Put, common: Model, clock: Any, *, told: int, read_: int

@@ -124,5 +124,9 @@ def test_totals_and_companions_name_registers(
     sunspec: RegisterFamily, maps: Mapping[str, RegisterMap], part: str
 ) -> None:
     spec = next(each for each in sunspec.spec.parts if each.name == part)
-    for name in (*spec.witness, *spec.companions, *(term for sum_ in spec.derived for term in sum_.sum)):
-        assert maps[part][name].name == name
+    tails = [name for names in (spec.repeat.tail.values() if spec.repeat else ()) for name in names]
+    for sum_ in (spec.witness, spec.companions, *(derived.sum for derived in spec.derived)):
+        for term in sum_:
+            name = term.removeprefix("-")
+            ending = next((tail for tail in tails if name.endswith(f"_{tail}")), "")
+            assert maps[part][name.removesuffix(f"_{ending}")]
