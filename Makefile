@@ -64,6 +64,7 @@ bench: $(INSTALLED) $(BENCH) ## Measure requests, CPU, start and memory of the e
 	@build/bench/bin/python -m pip --quiet --disable-pip-version-check \
 		install --force-reinstall --no-deps --no-index build/bench/dist/*.whl
 	$(BIN)/python tests/bench/bench.py --environment build/bench $(ARGUMENTS)
+	$(BIN)/python tests/bench/render.py
 	scripts/peers $(VENV) build/peers
 	$(BIN)/python tests/bench/sunspec.py --environment build/bench --peers build/peers $(ARGUMENTS)
 

@@ -6,7 +6,7 @@ import asyncio
 import gzip
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -26,6 +26,9 @@ _NEVER: Final = re.compile(r"0*(?:\.0*)?")
 
 _ON_THE_LOOP: Final = 1_000
 """Samples that are worked on in the event loop: about 5 ms, no more than another request would notice."""
+
+_AT_ONCE: Final = 500
+"""Elements of a list that are encoded as JSON without a pause: about 2 ms."""
 
 _WORTH_COMPRESSING: Final = 1_024
 _COMPRESSION_LEVEL: Final = 1
@@ -125,4 +128,26 @@ def _coded(render: Callable[[], bytes], *, compress: bool) -> tuple[bytes, bool]
 
 
 def _json(content: object) -> bytes:
-    return json.dumps(content, separators=(",", ":"), allow_nan=False).encode() + b"\n"
+    """Return compact JSON. Long lists are encoded in pieces: the encoder lets nobody else run meanwhile."""
+    return "".join([*_pieces(content), "\n"]).encode()
+
+
+def _pieces(content: object) -> Iterator[str]:
+    match content:
+        case Mapping():
+            yield "{"
+            for number, (key, value) in enumerate(content.items()):
+                yield f"{',' if number else ''}{_encode(str(key))}:"
+                yield from _pieces(value)
+            yield "}"
+        case list() if len(content) > _AT_ONCE:
+            yield "["
+            for start in range(0, len(content), _AT_ONCE):
+                yield "," if start else ""
+                yield _encode(content[start : start + _AT_ONCE])[1:-1]
+            yield "]"
+        case _:
+            yield _encode(content)
+
+
+_encode: Final = partial(json.dumps, separators=(",", ":"), allow_nan=False)

@@ -27,7 +27,7 @@ from sunhelm.service.flags import ServiceFlags, service_parser
 from sunhelm.service.health import Health
 from sunhelm.service.logs import configure_logs
 from sunhelm.service.metrics import ProcessMetrics
-from sunhelm.service.process import told_to_stop
+from sunhelm.service.process import keep_for_good, told_to_stop
 from sunhelm.service.reload import Reloader
 from sunhelm.service.web import ListenError, WebServer, create_application
 from sunhelm.service.webconfig_file import WebConfigFile, load_web_config
@@ -150,6 +150,7 @@ async def _serve(flags: ServiceFlags, parsed: argparse.Namespace) -> None:
         with told_to_stop() as told:
             async with reloader.upon_hangup():
                 await server.start()
+                keep_for_good()
                 health.set_ready()
                 _log.info("started", version=__version__, site=configuration.site.name, devices=len(targets))
                 await told.wait()

@@ -64,11 +64,16 @@ class Scrape:
 
 @dataclass(slots=True)
 class _Family:
-    """One metric family in the making: its series so far, and its sources in order of appearance."""
+    """One metric family in the making: its samples by device, and its sources in order of appearance.
+
+    Each device has the labels that are added to its series. What the encoder wants is made as late as
+    possible: a hundred thousand more objects that live together would make the garbage collector, which
+    stops everything, take twice as long.
+    """
 
     quantity: Quantity
     metric: str
-    samples: list[MetricSample] = field(default_factory=list)
+    samples: list[tuple[dict[str, str], list[Sample]]] = field(default_factory=list)
     sources: dict[str, None] = field(default_factory=dict)
     taken: set[tuple[object, ...]] = field(default_factory=set)
 
@@ -86,7 +91,7 @@ class Page(Collector):
 
     def __len__(self) -> int:
         """How many samples the page has."""
-        return sum(len(family.samples) for family in self._families.values())
+        return sum(len(samples) for family in self._families.values() for _, samples in family.samples)
 
     def add(self, reading: Reading, scrape: Scrape, labels: Mapping[str, str] | None = None) -> int:
         """Put a reading on the page; return how many of its samples were dropped.
@@ -104,34 +109,41 @@ class Page(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield the families, in the order of their names."""
         for name, family in sorted(self._families.items()):
-            if not family.samples:
+            if not any(samples for _, samples in family.samples):
                 continue
             quantity = family.quantity
             metric = Metric(name, _help(quantity, tuple(family.sources)), _TYPES[quantity.kind])
             metric.unit = quantity.unit
-            metric.samples = family.samples
+            metric.samples = list(_series(family))
             yield metric
 
     def _put_all(self, samples: Iterable[Sample], target: dict[str, str]) -> None:
         place = tuple(target.values())
         # A page has far more samples than quantities: what follows from a quantity is found out once.
-        families: dict[int, _Family | None] = {}
+        families: dict[int, tuple[_Family, list[Sample]] | None] = {}
         for sample in samples:
             quantity = sample.quantity
             known = id(quantity)
             if known not in families:
-                families[known] = self._family(quantity)
-            family = families[known]
+                families[known] = self._begun(quantity, target)
             key = (quantity.labels, sample.labels, place)
-            if family is None or key in family.taken or not _writable(sample):
+            if (begun := families[known]) is None or key in begun[0].taken or not _writable(sample):
                 self.dropped += 1
                 continue
+            family, samples = begun
             family.taken.add(key)
-            labels = dict(zip(quantity.labels, sample.labels, strict=True))
-            labels.update(target)
-            family.samples.append(MetricSample(family.metric, labels, sample.value))
+            samples.append(sample)
             if sample.source:
                 family.sources[sample.source] = None
+
+    def _begun(self, quantity: Quantity, target: dict[str, str]) -> tuple[_Family, list[Sample]] | None:
+        """Return the family of a quantity, and where the samples with these labels go; None for no place."""
+        family = self._family(quantity)
+        if family is None:
+            return None
+        if not family.samples or family.samples[-1][0] is not target:
+            family.samples.append((target, []))
+        return family, family.samples[-1][1]
 
     def _family(self, quantity: Quantity) -> _Family | None:
         """Return where the quantity's samples go; None when its name has another meaning on this page."""
@@ -145,6 +157,14 @@ class Page(Collector):
             family = self._families[name] = _Family(quantity, metric)
         agrees = (family.quantity.kind, family.quantity.unit) == (quantity.kind, quantity.unit)
         return family if agrees else None
+
+
+def _series(family: _Family) -> Iterator[MetricSample]:
+    for target, samples in family.samples:
+        for sample in samples:
+            labels = dict(zip(sample.quantity.labels, sample.labels, strict=True))
+            labels.update(target)
+            yield MetricSample(family.metric, labels, sample.value)
 
 
 def _told(quantity: Quantity, value: float, *labels: str) -> Sample:

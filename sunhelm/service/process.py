@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+
+def keep_for_good() -> None:
+    """Tell the garbage collector that all that is here now stays, so that it need not look at it again.
+
+    Modules and register maps are the most of what a process holds, and nothing else runs while the collector
+    does: this halves its longest pause.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @contextmanager

@@ -2,15 +2,20 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import json
 import subprocess
 import sys
 import threading
 from typing import Any
 
 import pytest
+from aiohttp.test_utils import make_mocked_request
+from hypothesis import given
+from hypothesis import strategies as st
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
+from exporter.exposition import json_response
 from sunhelm.devices.quantities import CATALOGUE
 from sunhelm.devices.reading import Sample
 
@@ -154,3 +159,25 @@ async def test_small_pages_need_no_thread(client: Any, monkeypatch: pytest.Monke
     monkeypatch.setattr(asyncio, "to_thread", None)
 
     assert (await client.get("/probe?target=gx")).status == 200
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=10,
+)
+
+
+@given(content=st.dictionaries(st.text(), JSON_VALUES, max_size=3), many=st.integers(0, 1_700))
+async def test_json_says_the_same_however_long_its_lists_are(content: dict[str, Any], many: int) -> None:
+    content["many"] = [content.copy() for _ in range(many)]
+    request = make_mocked_request("GET", "/")
+    answer = await json_response(request, lambda: content)
+
+    assert isinstance(answer.body, bytes)
+    assert json.loads(answer.body) == json.loads(json.dumps(content))
+
+
+async def test_no_json_holds_a_number_that_is_none() -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        await json_response(make_mocked_request("GET", "/"), lambda: {"many": [float("nan")] * 2_000})

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import subprocess
@@ -8,7 +9,17 @@ import sys
 
 import pytest
 
-from sunhelm.service.process import told_to_stop
+from sunhelm.service.process import keep_for_good, told_to_stop
+
+
+def test_what_is_kept_for_good_is_not_looked_at_again() -> None:
+    frozen = gc.get_freeze_count()
+    try:
+        keep_for_good()
+        assert gc.get_freeze_count() > max(frozen, 10_000)
+        assert len(gc.get_objects()) < 10_000
+    finally:
+        gc.unfreeze()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
