@@ -163,7 +163,8 @@ def _finish(house: House, steering: Steering, now: Situation, plan: _Plan) -> Fl
 def _hold_back(house: House, now: Situation, plan: _Plan, excess: float) -> None:
     """Take `excess` watts out of the export: DC surplus first, then the PV inverter, then the battery."""
     if plan.phases is not None:
-        surplus = min(excess, max(0.0, plan.total - sum(plan.phases)))
+        lowest = max(sum(plan.phases), house.inverter.output_for(-now.charge_limit_w))
+        surplus = min(excess, max(0.0, plan.total - lowest))
         if surplus > 0.0:
             less = house.inverter.input_for(plan.total) - house.inverter.input_for(plan.total - surplus)
             plan.total -= surplus

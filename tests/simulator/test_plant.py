@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 from datetime import datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sunhelm.simulator.house import UTRECHT, House
@@ -100,6 +100,18 @@ def _assert_physical(house: House, state: PlantState) -> None:
 
 @settings(max_examples=200, deadline=None)
 @given(orders, st.floats(0.0, 1.0), st.sampled_from([NOON, EVENING, NIGHT]))
+@example(
+    Steering(
+        phase_compensation=False,
+        discharge_allowed=False,
+        feed_in_limit_w=0.0,
+        ac_pv_feed_in=False,
+        dc_pv_feed_in=False,
+        minimum_soc=0.0,
+    ),
+    1.0,
+    NOON,
+)
 def test_the_battery_is_never_driven_past_its_limits(order: Steering, soc: float, start: float) -> None:
     one = plant(start, soc=soc)
     one.steering = order
