@@ -14,7 +14,7 @@ from pathlib import Path
 import yaml
 
 from sunhelm.devices.families import FAMILIES, Family, RegisterFamily, load_family
-from sunhelm.devices.families.spec import FamilySpec, Part
+from sunhelm.devices.families.spec import FamilySpec, Part, Writable
 from sunhelm.devices.quantities import CATALOGUE, Quantity
 from sunhelm.devices.registers.register import Register, RegisterMap
 
@@ -27,6 +27,16 @@ STORAGE = {
     "persistent": "kept; each write wears the memory",
     "unknown": "unknown",
     "": "unknown",
+}
+PROOF = {
+    "read_back": "read back",
+    "effect": "the power moves as told",
+    "none": "the device says that it took it",
+}
+RUNG = {
+    "A": "the device lets go",
+    "B": "stays until it is changed or the device restarts",
+    "C": "stays",
 }
 
 
@@ -67,6 +77,7 @@ def family_page(family: Family) -> str:
         introduction,
         _settings(family.spec),
         *(_register_sections(family) if isinstance(family, RegisterFamily) else _offers(family)),
+        *_controls(family.spec),
         *_listed("## What is not settled", family.spec.unsettled),
     )
 
@@ -157,6 +168,53 @@ def _condition(part: Part) -> str:
     only_one = ["there is one of them"] if part.sole else []
     without = [f"there is no {' or '.join(part.instead_of)}"] if part.instead_of else []
     return " and ".join(only_one + without)
+
+
+def _controls(spec: FamilySpec) -> Iterator[str]:
+    """Yield what can be commanded, and what is promised of it."""
+    everything = {**spec.controls, **spec.tasks}
+    if not everything:
+        return
+    yield "## What can be commanded"
+    yield (
+        "Only by a process that controls, and only where the site file says `control: {enabled: true}`. Who "
+        "may ask: a policy (automatic), a policy where the owner allows that action on that device (opt-in), "
+        "a person who confirms it (person)."
+    )
+    yield _table(
+        ("Name", "What it is", "Actions", "Who may ask", "When the controller dies", "Proof", "Range"),
+        (
+            (
+                f"`{key}`",
+                each.title,
+                " ".join(f"`{action}`" for action in each.actions),
+                ", ".join((each.hazard, *(f"`{value}`: {who}" for value, who in each.hazards.items()))),
+                _when_it_dies(each),
+                PROOF[each.proof],
+                "" if each.low is each.high is None else f"{_limit(each.low)} to {_limit(each.high)}",
+            )
+            for key, each in everything.items()
+        ),
+    )
+    yield from _listed(
+        "## What to know before commanding it",
+        (f"`{key}`: {each.doubts}" for key, each in everything.items() if each.doubts),
+    )
+    hazards = {
+        hazard: [f"`{place}`" for place, who in spec.setting_hazards.items() if who == hazard]
+        for hazard in ("person", "never")
+    }
+    if spec.parts:
+        yield (
+            "Every other writable number is a setting, `setting:PART.NAME`, and opt-in, but for these. Only "
+            f"by a person: {', '.join(hazards['person'])}. Never: {', '.join(hazards['never'])}, triggers."
+        )
+
+
+def _when_it_dies(writable: Writable) -> str:
+    lets_go = f"; its set points are let go after {_seconds(writable.reverts)}" if writable.reverts else ""
+    renewed = f"; written again every {_seconds(writable.renew)}" if writable.renew else ""
+    return RUNG[writable.rung] + lets_go + renewed
 
 
 def _companions(spec: FamilySpec) -> Iterator[str]:

@@ -165,6 +165,7 @@ class Writable(_Model):
     those of single values that are other ones. `settle` passes before a read back can be believed, `prove`
     until it must be equal. After `reverts` the device lets go by itself; every `renew` it has to be written
     again.
+    `registers` are those that it commands, as "part.register": they are no settings of their own.
     `doubts` is what sources leave open.
     """
 
@@ -183,6 +184,7 @@ class Writable(_Model):
     prove: Seconds = 30.0
     reverts: Seconds | None = None
     renew: Seconds | None = None
+    registers: tuple[str, ...] = ()
     doubts: str = ""
 
 
