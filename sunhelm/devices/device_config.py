@@ -12,6 +12,7 @@ from sunhelm.configuration.document import Document
 from sunhelm.configuration.mistakes import Mistake, did_you_mean, found, listed
 from sunhelm.devices.families.spec import FamilySpec, LinkKind
 from sunhelm.devices.sections import ANY_PART, Account, Control, DeviceSection, ExportRange, Profile
+from sunhelm.devices.tariffs import Tariff
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +41,7 @@ class DeviceConfig:
     profile: Profile = "core"
     control: Control = field(default_factory=Control)
     export_limit: ExportRange | None = None
+    tariff: Tariff | None = None
     map: Path | None = None
 
     def with_profile(self, profile: Profile) -> DeviceConfig:
@@ -79,6 +81,7 @@ class DeviceCheck:
             profile=section.profile,
             control=section.control,
             export_limit=section.export_limit,
+            tariff=section.tariff,
             map=self._map,
         )
 
@@ -91,6 +94,7 @@ class DeviceCheck:
             yield self._mistake("base", f"family {self.section.family} has no chain of models to begin there")
         yield from self._about_account()
         yield from self._about_refresh()
+        yield from self._about_tariff()
         if self._map is not None and not self._map.is_file():
             yield self._mistake("map", f"{found(self.section.map)} is not a file beside the site file")
 
@@ -184,6 +188,18 @@ class DeviceCheck:
                 f"{found(written)} is too short; devices of family {self.section.family} renew"
                 f" their values every {least:g}s",
             )
+
+    def _about_tariff(self) -> Iterator[Mistake]:
+        tariff, place = self.section.tariff, ("devices", self.name, "tariff")
+        is_given = self.document.value(place) is not None
+        if "tariff" not in self.spec.needs:
+            if is_given:
+                yield self._mistake("tariff", f"family {self.section.family} has no prices")
+        elif not is_given:
+            yield self._mistake("tariff", f"is missing; family {self.section.family} needs it")
+        elif tariff is not None:
+            for path, message in tariff.mistakes():
+                yield self.document.mistake((*place, *path), message)
 
     def _mistake(self, key: str, message: str, *below: str) -> Mistake:
         return self.document.mistake(("devices", self.name, key, *below), message, at_key=bool(below))

@@ -18,6 +18,7 @@ from sunhelm.configuration.secrets import SecretFile, SecretVariable
 from sunhelm.configuration.validation import Section
 from sunhelm.devices.amounts import Joules, Seconds, Watts
 from sunhelm.devices.families.spec import LinkKind
+from sunhelm.devices.tariffs import Tariff
 
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 """Names of devices and accounts: they become label values and parts of URLs."""
@@ -202,4 +203,5 @@ class DeviceSection(Section):
     profile: Profile = "core"
     control: Control = Control()
     export_limit: ExportRange | None = None
+    tariff: Tariff | None = None
     map: Line | None = None

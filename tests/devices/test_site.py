@@ -13,10 +13,15 @@ from sunhelm.configuration.mistakes import ConfigurationError
 from sunhelm.devices.families.spec import FamilySpec
 from sunhelm.devices.sections import Account, Control, DeviceSection, FailSafeLimit, SiteSection
 from sunhelm.devices.site import SECTIONS, FamilySpecs, Site, SiteError, load_site, validate_site
+from sunhelm.devices.tariffs import DAYS
 
 
 def spec(
-    links: Mapping[str, int], *, models: tuple[str, ...] = (), parts: tuple[str, ...] = ()
+    links: Mapping[str, int],
+    *,
+    models: tuple[str, ...] = (),
+    parts: tuple[str, ...] = (),
+    needs: tuple[str, ...] = (),
 ) -> FamilySpec:
     return FamilySpec.model_validate(
         {
@@ -24,6 +29,7 @@ def spec(
             "vendor": "Vendor",
             "links": links,
             "models": models,
+            "needs": needs,
             "refresh": "5s",
             "parts": [{"name": name, "map": f"{name}.csv"} for name in parts],
         },
@@ -40,8 +46,10 @@ SPECS = {
     ),
     "sessy": spec({"http": 80}),
     "redback": spec({"http": 443}),
-    "tariff": spec({"none": 0}),
+    "tariff": spec({"none": 0}, needs=("tariff",)),
 }
+
+TARIFF = "{family: tariff, tariff: {currency: EUR, import: 0.3}}"
 
 HEAD = "site: {name: home, zone: Europe/Amsterdam}\n"
 
@@ -88,7 +96,15 @@ devices:
       allow_unlimited: 10s
   gx: {family: victron, host: gx.lan, units: {battery: [225, 226], grid: 30}}
   box: {family: redback, account: cloud, serial: 12345}
-  price: {family: tariff}
+  price:
+    family: tariff
+    tariff:
+      currency: EUR
+      import:
+        - {from: "07:00", to: "23:00", days: [mon, tue], price: 0.31}
+        - {from: "23:00", price: 0.2}
+        - price: 0.24
+      feed_in: -0.08
 influxdb: {whatever: the exporter, says: of it}
 alertmanager: [1, 2]
 """
@@ -112,6 +128,17 @@ alertmanager: [1, 2]
     assert gx.units == {"battery": (225, 226), "grid": (30,)}
     assert (box.host, box.account, box.serial) == (None, "cloud", "12345")
     assert site.devices["price"].link == "none"
+    tariff = site.devices["price"].tariff
+    assert tariff is not None
+    assert tariff.currency == "EUR"
+    assert tariff.import_ is not None
+    assert [(rate.from_, rate.end, rate.days, rate.price) for rate in tariff.import_] == [
+        (420, 1380, ("mon", "tue"), 0.31),
+        (1380, 1440, DAYS, 0.2),
+        (0, 1440, DAYS, 0.24),
+    ]
+    assert tariff.feed_in is not None
+    assert [(rate.from_, rate.end, rate.price) for rate in tariff.feed_in] == [(0, 1440, -0.08)]
     secret = site.accounts["cloud"].secret("client_secret")
     assert secret is not None
     (tmp_path / "redback_secret").write_text("hunter2\n")
@@ -167,7 +194,7 @@ wbe: {}
         ("{family: sessy, host: h}", "{family: sessy, host: h}", True),
         ("{family: redback, account: a, serial: 1}", "{family: redback, account: a, serial: 2}", False),
         ("{family: redback, account: a, serial: 1}", "{family: redback, account: a, serial: 1}", True),
-        ("{family: tariff}", "{family: tariff}", False),
+        (TARIFF, TARIFF, False),
     ],
 )
 def test_the_same_device_twice_is_a_mistake(check: Check, first: str, second: str, same: bool) -> None:

@@ -206,6 +206,7 @@ class FamilySpec(_Model):
     `identity` names the registers, as "part.register", that say what the device is.
     `chain` says where the parts are found that do not stand at fixed addresses.
     `sleeps` devices switch themselves off without sun. `unsettled` is what no source settles.
+    `needs` are keys that a device must have in the site file, and that those of other families cannot have.
     `controls` is what can be commanded, by its key, and `tasks` what can be done once. Every other number
     that a map calls writable is a setting; `setting_hazards` says who may set it, by "part.register", where
     that is not a policy with the owner's leave ("opt-in").
@@ -229,6 +230,7 @@ class FamilySpec(_Model):
     enums: Mapping[str, Mapping[int, str]] = Field(default_factory=dict)
     identity: Mapping[Literal["vendor", "model", "serial", "firmware"], str] = Field(default_factory=dict)
     sleeps: bool = False
+    needs: tuple[Literal["tariff"], ...] = ()
     unsettled: tuple[str, ...] = ()
     controls: Mapping[str, Writable] = Field(default_factory=dict)
     tasks: Mapping[str, Writable] = Field(default_factory=dict)

@@ -1,0 +1,1 @@
+"""Tables of prices from the site file."""
