@@ -18,7 +18,12 @@ from sunhelm.devices.registers.register import Register
 _BAD_REGISTER: Final = frozenset({2, 3})
 """Modbus exceptions that a single register in a block can cause: illegal address, illegal value."""
 
+_DOUBT_S: Final = 60.0
+"""So long a first refusal is believed: a device in trouble refuses what it has."""
+
 _REMEMBER_S: Final = 86_400.0
+"""So long a refusal is believed that came again."""
+
 _GIVE_UP_AFTER: Final = 2
 """So many blocks of a unit without an answer, and its others are not asked; so many units without one, and
 no answer from any other, and nothing more is asked."""
@@ -35,16 +40,22 @@ def place_of(part: FoundPart, register: Register) -> Place:
 
 @dataclass(slots=True)
 class Unsupported:
-    """Registers that a device refuses: left out for a day, then tried again, as firmware changes."""
+    """Registers that a device refuses: left out for a minute, then for a day, as firmware changes."""
 
     _until: dict[Place, float] = field(default_factory=dict)
 
     def add(self, place: Place, now: float) -> None:
         """Remember that the device refuses this register."""
-        self._until[place] = now + _REMEMBER_S
+        self._until[place] = now + (_REMEMBER_S if place in self._until else _DOUBT_S)
+
+    def answered(self, places: Iterable[Place]) -> None:
+        """Forget that the device ever refused these registers."""
+        if self._until:
+            for place in places:
+                self._until.pop(place, None)
 
     def current(self, now: float) -> frozenset[Place]:
-        """Return the registers that the device has refused within the last day."""
+        """Return the registers that are left out now."""
         return frozenset(place for place, until in self._until.items() if until > now)
 
 
@@ -89,11 +100,18 @@ class Silence:
 
     answered: bool = False
     _blocks: dict[int, int] = field(default_factory=dict)
+    _told: set[int] = field(default_factory=set)
 
-    def heard(self, unit: int) -> None:
-        """Note that a unit has answered, if only with a refusal."""
+    def heard(self, unit: int, *, words: bool) -> None:
+        """Note that a unit has answered, with words or with a refusal."""
         self.answered = True
         self._blocks.pop(unit, None)
+        if words:
+            self._told.add(unit)
+
+    def has_told(self, unit: int) -> bool:
+        """Whether a unit has answered with words, not only with refusals."""
+        return unit in self._told
 
     def missed(self, unit: int) -> None:
         """Note that a block of a unit came to no answer."""
@@ -131,6 +149,7 @@ class BlockReader:
                 refused = self.unsupported.current(deadline.clock.time())
                 for block in self._blocks(part, table, registers, refused):
                     await self._read_block(errand, block, registers)
+        self._believe_refusals(part, result, deadline.clock.time())
         return result
 
     def plan(self, part: FoundPart, wanted: Sequence[Register], now: float) -> tuple[Span, ...]:
@@ -198,7 +217,7 @@ class BlockReader:
         try:
             words = await self.link.read(span, errand.deadline)
         except Rejected as error:
-            self.silence.heard(unit)
+            self.silence.heard(unit, words=False)
             if error.code in _BAD_REGISTER:
                 await self._bisect(errand, block, inside)
             else:
@@ -209,10 +228,11 @@ class BlockReader:
                 self.silence.missed(unit)
             self._fail(inside, error, result)
             return
-        self.silence.heard(unit)
+        self.silence.heard(unit, words=True)
         if not self._witnessed(errand, block, words):
             self._fail(inside, Malformed(f"{span}: the identity words changed"), result)
             return
+        self.unsupported.answered(place_of(errand.part, register) for register in inside)
         now = errand.deadline.clock.time()
         for register in inside:
             result.taken_at.setdefault(register.group, now)
@@ -222,10 +242,19 @@ class BlockReader:
         """Find the register that spoils the block, and read the others."""
         for register in inside:
             if Field(register.address, register.end) == block:
-                self.unsupported.add(place_of(errand.part, register), errand.deadline.clock.time())
                 errand.result.refused.append(register)
         for half in split(block, [Field(register.address, register.end) for register in inside]):
             await self._read_block(errand, half, inside)
+
+    def _believe_refusals(self, part: FoundPart, result: Words, now: float) -> None:
+        """Remember the refused registers, unless the unit has refused everything: then it is in trouble."""
+        if self.silence.has_told(part.unit):
+            for register in result.refused:
+                self.unsupported.add(place_of(part, register), now)
+            return
+        error = Rejected(f"unit {part.unit} refuses every register of {part.name}")
+        self._fail(result.refused, error, result)
+        result.refused.clear()
 
     def _witnessed(self, errand: _Errand, block: Field, words: tuple[int, ...]) -> bool:
         """Whether the identity words inside the block, if it has any, are those known."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from zoneinfo import ZoneInfo
 
 from sunhelm.devices.clock import Clock, Deadline
-from sunhelm.devices.errors import DeviceError
+from sunhelm.devices.errors import DeviceError, Reason
 from sunhelm.devices.families import snapshot
 from sunhelm.devices.families.blocks import BlockReader, Place, Silence, Unsupported, Words, place_of
 from sunhelm.devices.families.chain import ChainDiscovery
@@ -103,6 +103,7 @@ class RegisterSource:
         self._select = lru_cache(maxsize=1024)(self._selection)
         self._decoder = lru_cache(maxsize=None)(self._decoder_of)
         self._values: dict[str, dict[str, float | str]] = {}
+        self._missed: set[str] = set()
 
     def turn(self, deadline: Deadline) -> AbstractAsyncContextManager[None]:
         return self.link.turn(deadline)
@@ -124,7 +125,7 @@ class RegisterSource:
             for part in self.parts
             for name in dict.fromkeys(register.group for register in self._wanted(part, None))
         ]
-        probed = (part.part.probe and part.part.name not in self._config.units for part in self.parts)
+        probed = (part.probe and part.name not in self._config.units for part in self._family.spec.parts)
         if self._family.spec.chain or any(probed):
             groups.append(Group(DISCOVERY, tiers.get("identity", 3600.0)))
         return groups
@@ -170,7 +171,14 @@ class RegisterSource:
         started = self._clock.monotonic()
         requests = self.link.statistics.requests
         try:
-            self.parts = await self._discovery.find(self.link, deadline)
+            found = await self._discovery.find(self.link, deadline)
+            missed = {part.name for part in self.parts} - {part.name for part in found}
+            if not missed <= self._missed:
+                # Trouble during a look must not cost a part its values until the next one.
+                self._missed = missed
+                names = ", ".join(sorted(missed))
+                return Fetched(Outcome(Reason.REJECTED, f"{names} not found any more; looked for once more"))
+            self.parts, self._missed = found, set()
             self._select.cache_clear()
             self._decoder.cache_clear()
             there = {part.name for part in self.parts}

@@ -110,7 +110,10 @@ class Sec1000Box:
     async def _serve(self, connection: Connection) -> None:
         length = int.from_bytes(await connection.reader.readexactly(2))
         body = await connection.reader.readexactly(length)
-        if not connection.hears() or len(body) < 5:
+        if not connection.hears():
+            await self._silence(connection)
+            return
+        if len(body) < 5:
             return
         command, data = body[2], body[3:-2]
         self.log.record(Request(1, command, 0, len(data)))

@@ -117,9 +117,42 @@ async def test_only_the_refused_register_is_dropped_and_remembered_for_a_day(
         "unit 1 holding 13+1",
         "unit 1 holding 20+2",
     ]
-    clock.advance(86_401)
+    clock.advance(61)
+    await fetch(source, clock)  # asked once more, and refused again
+    link.spans.clear()
+    clock.advance(86_000)
+    await fetch(source, clock)
+    assert "unit 1 holding 10+4" not in [str(span) for span in link.spans]
+    clock.advance(401)
     link.set(1, 12, 2300)
     assert "grid_phase_voltage L1" in values((await fetch(source, clock))["live"])
+
+
+async def test_a_register_refused_by_mistake_is_back_after_a_minute(
+    make_source: Make, link: Any, clock: Any
+) -> None:
+    source = make_source(ONE_PART, {"map.csv": LIVE})
+    link.set(1, 10, 1, 2, 2300, 4)
+    link.set(1, 20, 0, 1)
+    for _ in range(3):  # being answered in between, it never counts as refused again
+        link.trouble = {10: [Rejected("still starting", code=2)] * 3}
+        assert "pv_string_power 1" not in values((await fetch(source, clock))["live"])
+        clock.advance(61)
+        assert "pv_string_power 1" in values((await fetch(source, clock))["live"])
+
+
+async def test_a_unit_that_refuses_everything_fails_and_is_asked_again(
+    make_source: Make, link: Any, clock: Any
+) -> None:  # T20
+    source = make_source(ONE_PART, {"map.csv": LIVE})
+    link.set(1, 50, 1)
+    fetched = await fetch(source, clock)
+    assert {group.outcome.reason for group in fetched.values()} == {Reason.REJECTED}
+    link.set(1, 10, 1, 2, 2300, 4)
+    link.set(1, 20, 0, 1)
+    fetched = await fetch(source, clock)
+    assert all(group.outcome.ok for group in fetched.values())
+    assert len(values(*fetched.values())) == 5
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
