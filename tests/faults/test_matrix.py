@@ -149,7 +149,7 @@ async def _is_well_again(bench: Any, *, hours: bool = False) -> None:
     live = {group.name for group in bench.device.source.groups() if not group.period_s} & {*reading.groups}
     assert live
     assert not {name for name in live if not reading.groups[name].ok}
-    for wait_s in (*[20.0] * 8, *([3700.0] * 3 if hours else [])):
+    for wait_s in (*[20.0] * 8, *([*[3700.0] * 4, *[20.0] * 4] if hours else [])):
         await bench.pass_time(wait_s)
         reading = await bench.scrape()
     assert all(outcome.ok for outcome in reading.groups.values())
