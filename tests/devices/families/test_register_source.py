@@ -316,6 +316,39 @@ async def test_configured_units_are_not_probed(make_source: Make, link: Any, clo
     assert DISCOVERY not in [group.name for group in source.groups()]
 
 
+async def test_parts_that_were_away_at_the_start_are_looked_for_again(
+    make_source: Make, link: Any, clock: Any
+) -> None:  # T20
+    source = make_source(SERVICES, {"system.csv": SYSTEM, "battery.csv": BATTERY})
+    link.set(100, 1, 1)
+    await fetch(source, clock)
+    assert [part.name for part in source.parts] == ["system"]
+    services(link)
+    await fetch(source, clock, DISCOVERY)
+    assert [part.name for part in source.parts] == ["system", "battery_225", "battery_227"]
+
+
+async def test_a_part_is_given_up_when_two_looks_in_a_row_miss_it(
+    make_source: Make, link: Any, clock: Any
+) -> None:
+    source = make_source(SERVICES, {"system.csv": SYSTEM, "battery.csv": BATTERY})
+    services(link)
+    await fetch(source, clock)
+
+    async def look() -> list[str]:
+        await fetch(source, clock, DISCOVERY)
+        return [part.name for part in source.parts]
+
+    everything = ["system", "battery_225", "battery_227"]
+    del link.words[227, 1]
+    assert await look() == everything
+    link.set(227, 1, 4800, 1)
+    assert await look() == everything
+    del link.words[227, 1]
+    assert await look() == everything
+    assert await look() == ["system", "battery_225"]
+
+
 async def test_discovery_goes_on_where_a_deadline_cut_it_short(
     make_source: Make, link: Any, clock: Any
 ) -> None:
