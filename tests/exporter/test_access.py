@@ -85,13 +85,13 @@ async def guarded(exporter: Any, tmp_path: Path) -> AsyncIterator[Guarded]:
     add_exporter(app, exporter)
 
     async def load() -> None:
-        guarded.reloads += 1
+        server.reloads += 1
 
     Reloader(load, ProcessMetrics("test"), time=lambda: 0.0).add_routes(app)
     async with TestClient(TestServer(app)) as client:
         assert client.port is not None
-        guarded = Guarded(client.host, client.port, hash_)
-        yield guarded
+        server = Guarded(client.host, client.port, hash_)
+        yield server
 
 
 @pytest.mark.parametrize("path", PATHS)
