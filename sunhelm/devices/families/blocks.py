@@ -63,11 +63,12 @@ class Unsupported:
 class Words:
     """What came back for the registers of one part.
 
+    `blocks` are the words as they came, each with the table and the address of its first.
     `errors` has the registers that were not read, and why; `refused` those that the device does not have.
     `requests` counts what was sent for each group; `taken_at` is the Unix time of its first answer.
     """
 
-    words: dict[tuple[Table, int], int] = field(default_factory=dict)
+    blocks: list[tuple[Table, int, tuple[int, ...]]] = field(default_factory=list)
     errors: dict[str, DeviceError] = field(default_factory=dict)
     refused: list[Register] = field(default_factory=list)
     requests: dict[str, int] = field(default_factory=dict)
@@ -75,10 +76,19 @@ class Words:
 
     def of(self, register: Register) -> tuple[int, ...] | None:
         """Return the words of a register, None when not all were read."""
-        words = [
-            self.words.get((register.table, address)) for address in range(register.address, register.end)
-        ]
-        return None if None in words else tuple(word for word in words if word is not None)
+        for table, address, words in self.blocks:
+            start, end = register.address - address, register.end - address
+            if table is register.table and start >= 0 and end <= len(words):
+                return words[start:end]
+        return None
+
+    def by_address(self) -> dict[tuple[Table, int], int]:
+        """Return every word that was read, also those between the registers."""
+        return {
+            (table, address + i): word
+            for table, address, words in self.blocks
+            for i, word in enumerate(words)
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +246,7 @@ class BlockReader:
         now = errand.deadline.clock.time()
         for register in inside:
             result.taken_at.setdefault(register.group, now)
-        result.words.update(((errand.table, block.start + i), word) for i, word in enumerate(words))
+        result.blocks.append((errand.table, block.start, words))
 
     async def _bisect(self, errand: _Errand, block: Field, inside: Sequence[Register]) -> None:
         """Find the register that spoils the block, and read the others."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import astuple, dataclass, field
@@ -15,10 +14,10 @@ from sunhelm.devices.errors import DeviceError, Reason
 from sunhelm.devices.families import snapshot
 from sunhelm.devices.families.blocks import BlockReader, Place, Silence, Unsupported, Words, place_of
 from sunhelm.devices.families.chain import ChainDiscovery
+from sunhelm.devices.families.meaning import Interpreter, bounds_of
 from sunhelm.devices.families.parts import Discovery, FoundPart
 from sunhelm.devices.families.source import Fetched, Group, Setting
 from sunhelm.devices.families.spec import FamilySpec, Part
-from sunhelm.devices.guards import Bounds
 from sunhelm.devices.links.base import RegisterLink
 from sunhelm.devices.quantities import CATALOGUE
 from sunhelm.devices.reading import Guard, Held, Outcome, Sample
@@ -33,9 +32,6 @@ DISCOVERY: Final = "discovery"
 
 NEVER_READ: Final = "-"
 """The group of registers that a block may pass over but nobody asks for."""
-
-_FIGURE: Final = re.compile(r"(-?)(rated_power|capacity)(?:\*([0-9.]+))?")
-
 
 Values = Mapping[str, Mapping[str, float | str]]
 """What was last read, by part and register name: numbers in base units, and texts."""
@@ -99,9 +95,8 @@ class RegisterSource:
             if spec.chain
             else Discovery(spec.parts, config.units, map_of)
         )
-        self._bounds = lru_cache(maxsize=None)(self._bounds_of)
         self._select = lru_cache(maxsize=1024)(self._selection)
-        self._decoder = lru_cache(maxsize=None)(self._decoder_of)
+        self._interpreter = lru_cache(maxsize=None)(self._interpreter_of)
         self._values: dict[str, dict[str, float | str]] = {}
         self._missed: set[str] = set()
 
@@ -180,7 +175,7 @@ class RegisterSource:
                 return Fetched(Outcome(Reason.REJECTED, f"{names} not found any more; looked for once more"))
             self.parts, self._missed = found, set()
             self._select.cache_clear()
-            self._decoder.cache_clear()
+            self._interpreter.cache_clear()
             there = {part.name for part in self.parts}
             self._values = {name: values for name, values in self._values.items() if name in there}
         except DeviceError as error:
@@ -258,38 +253,24 @@ class RegisterSource:
             exponent = self._exponent(part, register, words)
             if own is None or exponent is None:
                 continue
-            group = self._group_name(part, register.group)
+            interpreter = self._interpreter(part.name, register)
+            group = interpreter.group
             if register.name in left_out:
                 detail = f"not there while {left_out[register.name]} is 0"
                 decoded.held.setdefault(group, []).append(Held(Guard.SENTINEL, group, register.place, detail))
                 continue
-            if register.quantity is None and register.code is None:
-                value = codec.plain_value(register, own, exponent=exponent)
-                if value is not None:
-                    decoded.values[register.name] = value
-                continue
-            for result in self._decoder(part.name, register)(own, exponent):
-                self._sort(register, group, result, decoded)
+            meaning = interpreter(own, exponent)
+            decoded.samples.setdefault(group, []).extend(meaning.samples)
+            decoded.held.setdefault(group, []).extend(meaning.held)
+            if meaning.value is not None:
+                decoded.values[register.name] = meaning.value
         return decoded
 
-    def _decoder_of(self, part_name: str, register: Register) -> codec.Decoder:
+    def _interpreter_of(self, part_name: str, register: Register) -> Interpreter:
         part = next(part for part in self.parts if part.name == part_name)
         group = self._group_name(part, register.group)
-        return codec.Decoder(register, part.labels, zone=self._zone, group=group)
-
-    def _sort(self, register: Register, group: str, result: Sample | Held, decoded: _Decoded) -> None:
-        """Keep what the codec made of a register, unless it is out of bounds."""
-        if isinstance(result, Held):
-            decoded.held.setdefault(group, []).append(result)
-            return
-        if result.quantity.kind != "state":
-            bounds = self._bounds(register)
-            if not bounds.allow(result.value):
-                detail = f"{result.value:g} is not within {bounds}"
-                decoded.held.setdefault(group, []).append(Held(Guard.BOUNDS, group, result.source, detail))
-                return
-            decoded.values[register.name] = result.labels[-1] if register.type.is_text else result.value
-        decoded.samples.setdefault(group, []).append(result)
+        bounds = bounds_of(register, self._config)
+        return Interpreter(register, part.labels, zone=self._zone, group=group, bounds=bounds)
 
     @staticmethod
     def _exponent(part: FoundPart, register: Register, words: Words) -> int | None:
@@ -299,20 +280,6 @@ class RegisterSource:
         scale = part.map[register.scale_register]
         own = words.of(scale)
         return None if own is None else codec.exponent_of(scale, own)
-
-    def _bounds_of(self, register: Register) -> Bounds:
-        return Bounds(self._bound(register, register.minimum), self._bound(register, register.maximum))
-
-    def _bound(self, register: Register, bound: float | str | None) -> float | None:
-        """Return a bound in base units; None where the owner has not told the device's own figure."""
-        if bound is None:
-            return None
-        if not isinstance(bound, str):
-            return float(bound * float(register.factor) + float(register.shift))
-        match = _FIGURE.fullmatch(bound)
-        assert match is not None, "the map loader checks this"
-        figure: float | None = getattr(self._config, match[2])
-        return None if figure is None else float(f"{match[1]}1") * figure * float(match[3] or 1)
 
     def _sums(self, part: FoundPart, groups: Collection[str]) -> Iterator[Sample]:
         """Yield the totals of a part that belong to these groups."""

@@ -35,7 +35,7 @@ async def dump(
     if landmarks:
         tables[Table.HOLDING] = {unit: dict(words) for unit, words in landmarks.items()}
     async for part, words in _everything(blocks, parts, deadline, _is_read):
-        masked = dict(words.words)
+        masked = words.by_address()
         for register in part.map.registers:
             own = words.of(register)
             if own is not None and _is_private(register):

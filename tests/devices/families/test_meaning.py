@@ -1,0 +1,49 @@
+"""What the words of one register mean is worked out when they change, and only then."""
+
+from __future__ import annotations
+
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from sunhelm.devices.families.meaning import Interpreter
+from sunhelm.devices.guards import Bounds
+from sunhelm.devices.quantities import Quantity
+from sunhelm.devices.reading import Guard
+from sunhelm.devices.registers import codec
+from sunhelm.devices.registers.register import Register
+
+_POWER = Quantity("test_power", "watts", "gauge", "Power.", ("phase",))
+
+
+@pytest.fixture
+def interpret() -> Interpreter:
+    register = Register(address=10, type=codec.parse_type("i16"), name="power", quantity=_POWER)
+    return Interpreter(
+        register, {"phase": "L1"}, zone=ZoneInfo("UTC"), group="grid_live", bounds=Bounds(-500.0, 500.0)
+    )
+
+
+def test_the_same_words_give_the_same_samples_again(interpret: Interpreter) -> None:
+    first = interpret((230,), 0)
+
+    assert interpret((230,), 0) is first
+    assert [(sample.value, sample.group) for sample in first.samples] == [(230.0, "grid_live")]
+
+
+def test_other_words_or_another_exponent_give_other_values(interpret: Interpreter) -> None:
+    values = [interpret((words,), exponent).value for words, exponent in [(23, 0), (24, 0), (24, 1), (23, 0)]]
+
+    assert values == [23.0, 24.0, 240.0, 23.0]
+
+
+def test_a_value_out_of_bounds_is_held_each_time_and_forgotten_when_it_is_back(
+    interpret: Interpreter,
+) -> None:
+    for _ in range(2):
+        held = interpret((501,), 0)
+        assert held.samples == ()
+        assert held.value is None
+        assert [each.guard for each in held.held] == [Guard.BOUNDS]
+
+    assert interpret((500,), 0).held == ()
