@@ -34,6 +34,18 @@ MIDSUMMER: Final = "2026-06-21T08:00"
 """When the demo begins unless asked otherwise: at night or in winter there is little to see."""
 
 
+TARIFF: Final = {
+    "currency": "EUR",
+    "import": [
+        {"from": "17:00", "to": "21:00", "days": ["mon", "tue", "wed", "thu", "fri"], "price": 0.38},
+        {"from": "23:00", "to": "07:00", "price": 0.21},
+        {"price": 0.29},
+    ],
+    "feed_in": 0.08,
+}
+"""Prices of the demo. They follow the real time, not the simulated one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ports:
     """Where everything listens, on the loopback address. `prometheus` is None when it does not run."""
@@ -203,7 +215,7 @@ class Demo:
         yield f"  {'logs and configuration':<24} {self.folder}"
         yield ""
         yield "Try:"
-        for name in FAMILIES:
+        for name in site_file(self.ports)["devices"]:
             yield f"  curl '{exporter}/probe?target={name}'"
         yield f"  curl '{exporter}/sd'"
         if self.ports.prometheus is not None:
@@ -217,10 +229,11 @@ class Demo:
 
 
 def site_file(ports: Ports) -> dict[str, Any]:
-    """Return the site file: every simulated device, named after its family."""
+    """Return the site file: every simulated device and a tariff, named after their families."""
+    devices = {name: {"family": name, "host": HOST, "port": ports.device(name)} for name in FAMILIES}
     return {
         "site": {"name": "demo", "zone": "Europe/Amsterdam"},
-        "devices": {name: {"family": name, "host": HOST, "port": ports.device(name)} for name in FAMILIES},
+        "devices": {**devices, "tariff": {"family": "tariff", "tariff": TARIFF}},
     }
 
 

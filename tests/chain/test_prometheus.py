@@ -64,11 +64,12 @@ def test_the_page_of_a_device_is_clean_and_moves_with_the_sun(demo: Any, promtoo
 
 
 def test_every_device_is_found_and_up(query: Any) -> None:
+    devices = {*FAMILIES, "tariff"}
     for metric in ('up{job="sunhelm"}', "solar_device_up"):
-        series = eventually(lambda metric=metric: query(metric), lambda found: len(found) == len(FAMILIES))
+        series = eventually(lambda metric=metric: query(metric), lambda found: len(found) == len(devices))
         assert {each["value"][1] for each in series} == {"1"}
         labels = {tuple(each["metric"][name] for name in ("device", "site", "family")) for each in series}
-        assert labels == {(name, "demo", name) for name in FAMILIES}
+        assert labels == {(name, "demo", name) for name in devices}
 
 
 def test_power_is_balanced_within_the_losses_of_the_plant(query: Any) -> None:
@@ -78,6 +79,15 @@ def test_power_is_balanced_within_the_losses_of_the_plant(query: Any) -> None:
     house = House()
     most = house.phases * house.inverter.loss(house.inverter_rating_w)
     assert -ROUNDING_W <= float(lost["value"][1]) <= most + ROUNDING_W
+
+
+def test_the_prices_of_now_are_there(query: Any) -> None:
+    (feed_in,) = eventually(lambda: query("solar_tariff_feed_in_price_per_kwh"), bool)
+    assert (feed_in["metric"]["currency"], feed_in["value"][1]) == ("EUR", "0.08")
+    (until_change,) = eventually(
+        lambda: query("solar_tariff_import_next_change_timestamp_seconds - time()"), bool
+    )
+    assert -15 < float(until_change["value"][1]) <= 16 * 3600
 
 
 def test_the_rules_are_loaded_and_no_rule_fails(demo: Any, query: Any) -> None:
