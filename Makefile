@@ -57,6 +57,10 @@ docs: $(INSTALLED) ## Generate the reference pages of docs/ from the data.
 dashboards: $(INSTALLED) ## Generate the dashboards' JSON from dashboards/*.py.
 	$(BIN)/python -m dashboards.generate
 
+.PHONY: soak
+soak: $(INSTALLED) ## Play 30 days of random faults on every simulated device, in about 10 minutes each.
+	SUNHELM_SOAK_DAYS=$(or $(DAYS),30) $(BIN)/pytest tests/faults/test_soak.py $(ARGUMENTS)
+
 .PHONY: bench
 bench: $(INSTALLED) $(BENCH) ## Measure requests, CPU, start and memory of the exporter as users install it.
 	@rm -rf build/bench/dist

@@ -18,11 +18,11 @@ from sunhelm.devices.registers.register import Register
 _BAD_REGISTER: Final = frozenset({2, 3})
 """Modbus exceptions that a single register in a block can cause: illegal address, illegal value."""
 
-_DOUBT_S: Final = 60.0
-"""So long a first refusal is believed: a device in trouble refuses what it has."""
+_REMEMBER_S: Final = (60.0, 480.0, 3840.0, 30_720.0, 86_400.0)
+"""So long a refusal is believed, and longer each time that it comes again: a device in trouble refuses what
+it has, and what it really lacks it may have after an update of its firmware."""
 
-_REMEMBER_S: Final = 86_400.0
-"""So long a refusal is believed that came again."""
+_MOST_PLANS: Final = 1024
 
 _GIVE_UP_AFTER: Final = 2
 """So many blocks of a unit without an answer, and its others are not asked; so many units without one, and
@@ -40,19 +40,23 @@ def place_of(part: FoundPart, register: Register) -> Place:
 
 @dataclass(slots=True)
 class Unsupported:
-    """Registers that a device refuses: left out for a minute, then for a day, as firmware changes."""
+    """Registers that a device refuses: left out for a minute, then for longer and longer, up to a day."""
 
     _until: dict[Place, float] = field(default_factory=dict)
+    _times: dict[Place, int] = field(default_factory=dict)
 
     def add(self, place: Place, now: float) -> None:
         """Remember that the device refuses this register."""
-        self._until[place] = now + (_REMEMBER_S if place in self._until else _DOUBT_S)
+        times = self._times.get(place, 0)
+        self._until[place] = now + _REMEMBER_S[min(times, len(_REMEMBER_S) - 1)]
+        self._times[place] = times + 1
 
     def answered(self, places: Iterable[Place]) -> None:
         """Forget that the device ever refused these registers."""
         if self._until:
             for place in places:
                 self._until.pop(place, None)
+                self._times.pop(place, None)
 
     def current(self, now: float) -> frozenset[Place]:
         """Return the registers that are left out now."""
@@ -178,6 +182,8 @@ class BlockReader:
         fields = tuple(sorted({Field(register.address, register.end) for register in registers}))
         key = (part.name, table, fields, refused)
         if key not in self._plans:
+            if len(self._plans) >= _MOST_PLANS:
+                self._plans.clear()
             bad = [r for r in part.map.registers if r.table is table and place_of(part, r) in refused]
             readable = self._readable(part, table)
             forbidden = {address for register in bad for address in range(register.address, register.end)}
