@@ -223,19 +223,24 @@ def _companions(spec: FamilySpec) -> Iterator[str]:
             yield f"{part.name} `{companion}`: " + ", ".join(f"`{name}`" for name in names)
 
 
+def _clients(spec: FamilySpec) -> str:
+    return "several at a time" if spec.connection == "shared" else "one at a time"
+
+
 def _settings(spec: FamilySpec) -> str:
     pacing = spec.pacing
     holes = "may be read over" if spec.read.holes == "readable" else "spoil a request"
     request = f"{spec.read.words}; registers that are not listed {holes}" if spec.parts else ""
+    links = [f"`{kind}` {port}" for kind, port in spec.links.items() if kind != "none"]
     rows = [
         ("Vendor", spec.vendor),
-        ("Links, default ports", ", ".join(f"`{kind}` {port}" for kind, port in spec.links.items())),
+        ("Links, default ports", ", ".join(links)),
         ("Models", ", ".join(spec.models)),
-        ("Clients", "several at a time" if spec.connection == "shared" else "one at a time"),
+        ("Clients", _clients(spec) if links else ""),
         ("Registers a request", request),
         ("Pause between requests", _seconds(pacing.pause) if pacing.pause else ""),
         *((f"Least time between requests `{kind}`", _seconds(time)) for kind, time in pacing.between.items()),
-        ("Longest wait for an answer", _seconds(pacing.timeout)),
+        ("Longest wait for an answer", _seconds(pacing.timeout) if links else ""),
         ("The device renews its values", f"every {_seconds(spec.refresh)}"),
         ("A read takes at most", _seconds(spec.deadline)),
         (
