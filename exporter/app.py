@@ -161,7 +161,7 @@ async def _probe(request: web.Request) -> web.Response:
     if asked.debug:
         content = partial(debug_page, probed, page, requests, lines)
         return await text_response(request, content, samples=len(page))
-    return await metrics_response(request, page, samples=len(page))
+    return await metrics_response(request, partial(target.texts.write, page), samples=len(page))
 
 
 async def _reading(request: web.Request) -> web.Response:
@@ -181,7 +181,8 @@ async def _metrics(request: web.Request) -> web.Response:
         probes = await _probe_all(exporter, scrape_timeout(request.headers, exporter.timeout_offset_s))
     page = await exporter.page(probes, labelled=True)
     everything = Joined(exporter.instruments.registry, page)
-    return await metrics_response(request, everything, samples=len(page) + _OWN_SAMPLES)
+    samples = len(page) + _OWN_SAMPLES
+    return await metrics_response(request, lambda form: form.encode(everything), samples=samples)
 
 
 async def _probe_all(exporter: Exporter, timeout_s: float) -> list[Probed]:

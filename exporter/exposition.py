@@ -38,10 +38,11 @@ eighth less."""
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """One way to write metrics."""
+    """One way to write metrics; `ending` is what closes a page."""
 
     content_type: str
     encode: Callable[[Collector], bytes]
+    ending: bytes = b""
 
 
 # Every name of ours is valid without escaping, so that no client's wish for one changes a byte; of the
@@ -49,6 +50,7 @@ class Format:
 _OPENMETRICS: Final = Format(
     f"{openmetrics.CONTENT_TYPE_LATEST}; escaping={openmetrics.UNDERSCORES}",
     partial(openmetrics.generate_latest, escaping=openmetrics.ALLOWUTF8),
+    b"# EOF\n",
 )
 
 
@@ -82,10 +84,12 @@ def accepts_gzip(accept_encoding: str) -> bool:
     return False
 
 
-async def metrics_response(request: web.Request, collector: Collector, *, samples: int) -> web.Response:
-    """Return the metrics in the form that the request asks for; there are about so many samples."""
+async def metrics_response(
+    request: web.Request, write: Callable[[Format], bytes], *, samples: int
+) -> web.Response:
+    """Return about so many samples as `write` writes them in the format that the request asks for."""
     form = negotiate(request.headers.get("Accept", ""))
-    response = await _response(request, form.content_type, partial(form.encode, collector), samples)
+    response = await _response(request, form.content_type, partial(write, form), samples)
     response.headers["Vary"] = "Accept, Accept-Encoding"
     return response
 

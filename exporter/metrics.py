@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from math import isfinite
+from operator import attrgetter
 from typing import Final
 
 from prometheus_client.core import Metric
@@ -63,7 +64,7 @@ class Scrape:
 
 
 @dataclass(slots=True)
-class _Family:
+class Family:
     """One metric family in the making: its samples by device, and its sources in order of appearance.
 
     Each device has the labels that are added to its series. What the encoder wants is made as late as
@@ -71,11 +72,19 @@ class _Family:
     stops everything, take twice as long.
     """
 
+    name: str
     quantity: Quantity
     metric: str
     samples: list[tuple[dict[str, str], list[Sample]]] = field(default_factory=list)
     sources: dict[str, None] = field(default_factory=dict)
     taken: set[tuple[object, ...]] = field(default_factory=set)
+
+    def encodable(self) -> Metric:
+        """Return the family as the encoders want it."""
+        metric = Metric(self.name, _help(self.quantity, tuple(self.sources)), _TYPES[self.quantity.kind])
+        metric.unit = self.quantity.unit
+        metric.samples = list(_series(self))
+        return metric
 
 
 class Page(Collector):
@@ -86,7 +95,7 @@ class Page(Collector):
 
     def __init__(self) -> None:
         self.dropped = 0
-        self._families: dict[str, _Family] = {}
+        self._families: dict[str, Family] = {}
         self._names: set[str] = set()
 
     def __len__(self) -> int:
@@ -106,21 +115,19 @@ class Page(Collector):
         self._put_all((_told(_PROBE_DROPPED, dropped),), target)
         return dropped
 
+    def families(self) -> list[Family]:
+        """Return the families that have samples, in the order of their names."""
+        used = (family for family in self._families.values() if any(each for _, each in family.samples))
+        return sorted(used, key=attrgetter("name"))
+
     def collect(self) -> Iterator[Metric]:
-        """Yield the families, in the order of their names."""
-        for name, family in sorted(self._families.items()):
-            if not any(samples for _, samples in family.samples):
-                continue
-            quantity = family.quantity
-            metric = Metric(name, _help(quantity, tuple(family.sources)), _TYPES[quantity.kind])
-            metric.unit = quantity.unit
-            metric.samples = list(_series(family))
-            yield metric
+        """Yield the families as the encoders want them."""
+        return (family.encodable() for family in self.families())
 
     def _put_all(self, samples: Iterable[Sample], target: dict[str, str]) -> None:
         place = tuple(target.values())
         # A page has far more samples than quantities: what follows from a quantity is found out once.
-        families: dict[int, tuple[_Family, list[Sample]] | None] = {}
+        families: dict[int, tuple[Family, list[Sample]] | None] = {}
         for sample in samples:
             quantity = sample.quantity
             known = id(quantity)
@@ -136,7 +143,7 @@ class Page(Collector):
             if sample.source:
                 family.sources[sample.source] = None
 
-    def _begun(self, quantity: Quantity, target: dict[str, str]) -> tuple[_Family, list[Sample]] | None:
+    def _begun(self, quantity: Quantity, target: dict[str, str]) -> tuple[Family, list[Sample]] | None:
         """Return the family of a quantity, and where the samples with these labels go; None for no place."""
         family = self._family(quantity)
         if family is None:
@@ -145,7 +152,7 @@ class Page(Collector):
             family.samples.append((target, []))
         return family, family.samples[-1][1]
 
-    def _family(self, quantity: Quantity) -> _Family | None:
+    def _family(self, quantity: Quantity) -> Family | None:
         """Return where the quantity's samples go; None when its name has another meaning on this page."""
         metric = quantity.metric
         name = metric.removesuffix(_SUFFIXES.get(quantity.kind, ""))
@@ -154,12 +161,12 @@ class Page(Collector):
             if not self._names.isdisjoint({name, metric}):
                 return None
             self._names |= {name, metric}
-            family = self._families[name] = _Family(quantity, metric)
+            family = self._families[name] = Family(name, quantity, metric)
         agrees = (family.quantity.kind, family.quantity.unit) == (quantity.kind, quantity.unit)
         return family if agrees else None
 
 
-def _series(family: _Family) -> Iterator[MetricSample]:
+def _series(family: Family) -> Iterator[MetricSample]:
     for target, samples in family.samples:
         for sample in samples:
             labels = dict(zip(sample.quantity.labels, sample.labels, strict=True))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Protocol, runtime_checkable
 
 from exporter.flight import Flight
+from exporter.texts import Texts
 from sunhelm.devices.links.base import RegisterLink
 
 
@@ -29,7 +30,7 @@ class Target:
     `labels` are device, site and family: what tells it from all others. `interval_s` and `timeout_s` are
     what `/sd` recommends for it. `source` tells about its link where it has one. `made_of` is all of the
     site file that it depends on: a reload that leaves it as it was keeps the device, and with it the
-    connection and what its guards remember.
+    connection and what its guards remember. `texts` writes its pages.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Target:
     timeout_s: float
     source: object = None
     made_of: tuple[object, ...] = ()
+    texts: Texts = field(default_factory=Texts, repr=False, compare=False)
 
 
 def target_labels(device: str, site: str, family: str) -> Mapping[str, str]:
