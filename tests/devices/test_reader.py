@@ -98,7 +98,7 @@ async def test_the_first_read_brings_everything(reader: Reader, source: Scripted
 
 async def test_a_slow_group_is_served_from_memory_with_its_own_time(
     reader: Reader, source: Scripted, clock: Any
-) -> None:
+) -> None:  # T24
     first = await read(reader)
     clock.advance(60)
     second = await read(reader)
@@ -139,7 +139,7 @@ async def test_slow_groups_of_rare_scrapes_are_all_renewed(
 
 async def test_slow_groups_never_use_the_second_half_of_the_time(
     reader: Reader, source: Scripted, clock: Any
-) -> None:
+) -> None:  # T18
     source.tiers |= {"identity": 3600.0}
     source.costs = {"settings": 6.0}
     reading = await read(reader, seconds=10)
@@ -245,7 +245,7 @@ async def test_loss_and_return_are_logged_once(reader: Reader, source: Scripted,
     assert live == [("group_lost", "warning"), ("group_back", "info")]
 
 
-async def test_sleep_is_no_warning(reader: Reader, source: Scripted) -> None:
+async def test_sleep_is_no_warning(reader: Reader, source: Scripted) -> None:  # T25
     reader.asleep = lambda _: True
     source.fails = Unreachable("no route")
     with capture_logs() as logs:

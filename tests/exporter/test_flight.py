@@ -65,7 +65,7 @@ async def test_a_young_reading_is_served_again_with_its_time(device: Any, ask: A
 
 async def test_no_reading_is_served_beyond_the_refresh_of_the_device(
     device: Any, ask: Any, clock: Any
-) -> None:
+) -> None:  # T22, T23
     await ask()
     await clock.advance(REFRESH_S)
     second = await ask()
@@ -355,7 +355,7 @@ async def test_a_crash_that_nobody_waits_for_is_not_reported_as_never_retrieved(
 
 async def test_a_read_far_past_its_own_deadline_is_cancelled(
     device: Any, clock: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+) -> None:  # T41
     monkeypatch.setattr("exporter.flight._OVERRUN_S", 0.01)
     flight = Flight(device, refresh_s=1.0, deadline_s=0.0, clock=clock)
     device.hold()

@@ -115,7 +115,7 @@ def test_help_names_a_few_of_many_places() -> None:
     )
 
 
-def test_failed_groups_say_why_and_take_only_their_own_samples() -> None:
+def test_failed_groups_say_why_and_take_only_their_own_samples() -> None:  # T9, T36
     page = page_of(
         Sample(POWER, 5.0, (), "", "live"),
         live=Outcome(taken_at=1_780_000_000.0),

@@ -45,7 +45,7 @@ async def test_a_young_reading_is_served_again_and_says_so(client: Any, device: 
 @pytest.mark.parametrize("reason", list(Reason))
 async def test_a_device_that_fails_is_down_but_answered(
     client: Any, device: Any, reason: Reason, series_of: Any
-) -> None:
+) -> None:  # T21, T23
     device.fails = reason
     answer = await client.get("/probe?target=gx")
 
@@ -58,7 +58,7 @@ async def test_a_device_that_fails_is_down_but_answered(
 
 async def test_a_scrape_ends_in_time_though_the_device_does_not(
     client: Any, device: Any, clock: Any, settle: Any, series_of: Any
-) -> None:
+) -> None:  # T41
     device.hold()
     scrape = asyncio.create_task(client.get("/probe?target=gx", headers={TIMEOUT_HEADER: "5"}))
     await device.begun.wait()

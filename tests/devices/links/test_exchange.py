@@ -116,7 +116,9 @@ async def ask(
     return answers
 
 
-async def test_the_pause_is_kept_between_requests_and_the_settle_time_after_connecting(wire: Wire) -> None:
+async def test_the_pause_is_kept_between_requests_and_the_settle_time_after_connecting(
+    wire: Wire,
+) -> None:  # T4, T8
     link = exchanges(wire, pause="500ms", settle="2s")
     wire.clock.virtual.advance(10)
     await ask(link, wire, times=3)
@@ -151,7 +153,7 @@ async def test_links_to_one_endpoint_keep_the_pause_between_them(wire: Wire) -> 
     assert wire.named("ask") == [0, 0.5]
 
 
-async def test_links_to_one_endpoint_take_turns(wire: Wire) -> None:
+async def test_links_to_one_endpoint_take_turns(wire: Wire) -> None:  # T5
     async def let_others_try(_socket: Socket) -> str:
         await asyncio.sleep(0)
         return "fine"
@@ -180,7 +182,7 @@ async def test_a_pause_longer_than_the_deadline_is_not_waited_for(wire: Wire) ->
     assert wire.clock.virtual.slept == []
 
 
-async def test_a_request_lasts_no_longer_than_its_time_out_or_the_deadline(wire: Wire) -> None:
+async def test_a_request_lasts_no_longer_than_its_time_out_or_the_deadline(wire: Wire) -> None:  # T17
     limits: list[float] = []
 
     async def look(_socket: Socket) -> str:
@@ -244,7 +246,7 @@ async def test_a_refusal_is_final_and_keeps_the_connection(wire: Wire) -> None:
     assert (len(wire.named("connect")), len(wire.named("ask"))) == (1, 2)
 
 
-async def test_a_cancelled_exchange_closes_the_connection(wire: Wire) -> None:
+async def test_a_cancelled_exchange_closes_the_connection(wire: Wire) -> None:  # T11
     asked = asyncio.Event()
 
     async def never(_socket: Socket) -> str:

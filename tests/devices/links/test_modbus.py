@@ -86,7 +86,7 @@ async def test_a_refusal_has_its_code_and_keeps_the_connection(
 @pytest.mark.parametrize("code", [5, 6])
 async def test_a_busy_device_is_asked_again(
     device: Any, quick: Pacing, word_at: Any, clock: Any, code: int
-) -> None:
+) -> None:  # T16
     device.script = [lambda request: request.refuse(code)] * 3
     link = link_to(device, quick, clock=clock)
     deadline = Deadline.after(10, clock)
@@ -214,7 +214,7 @@ async def test_a_wrong_checksum_is_malformed(make_device: Any, quick: Pacing) ->
 
 async def test_a_late_answer_to_an_earlier_question_is_passed_over(
     tcp_device: Any, quick: Pacing, word_at: Any
-) -> None:
+) -> None:  # T12
     async def late_then_right(request: Any) -> None:
         before = (request.transaction - 2) % 0xFFFF + 1
         await request.send(request.frame(b"\x03\x08" + bytes(8), transaction=before))
@@ -227,7 +227,7 @@ async def test_a_late_answer_to_an_earlier_question_is_passed_over(
     await link.close()
 
 
-async def test_transaction_ids_go_on_over_connections(tcp_device: Any, quick: Pacing) -> None:
+async def test_transaction_ids_go_on_over_connections(tcp_device: Any, quick: Pacing) -> None:  # T11
     link = link_to(tcp_device, quick, single=True)
     for _ in range(3):
         await read(link)
@@ -278,7 +278,7 @@ async def test_a_connection_closed_while_idle_costs_nothing(device: Any, quick: 
     await link.close()
 
 
-async def test_a_silent_device_times_out_within_the_deadline(device: Any) -> None:
+async def test_a_silent_device_times_out_within_the_deadline(device: Any) -> None:  # T41
     async def stay_silent(_request: Any) -> None: ...
 
     device.otherwise = stay_silent
@@ -295,7 +295,7 @@ async def test_a_silent_device_times_out_within_the_deadline(device: Any) -> Non
 
 async def test_a_reply_after_the_time_out_is_never_the_next_answer(
     device: Any, quick: Pacing, word_at: Any
-) -> None:
+) -> None:  # T11, T12
     late = asyncio.Event()
 
     async def answer_late(request: Any) -> None:
@@ -410,7 +410,7 @@ async def test_a_connection_lasts_for_a_turn_or_for_good(
 
 async def test_readers_that_share_a_link_have_one_request_in_flight(
     device: Any, quick: Pacing, word_at: Any
-) -> None:
+) -> None:  # T5
     link = link_to(device, quick)
     deadline = Deadline.after(2)
     spans = [Span(1, Table.INPUT, 10 * i, 5) for i in range(20)]
