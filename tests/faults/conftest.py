@@ -17,7 +17,7 @@ from sunhelm.devices.device import Device
 from sunhelm.devices.errors import Reason
 from sunhelm.devices.families.register_source import DISCOVERY
 from sunhelm.devices.reading import Outcome, Reading, Sample
-from sunhelm.devices.site import load_site
+from sunhelm.devices.site import Site, load_site
 from sunhelm.simulator.faces.sec1000 import Sec1000Box
 from sunhelm.simulator.families import FAMILIES, Endpoint
 from sunhelm.simulator.faults import CorruptWord, Faults
@@ -66,6 +66,7 @@ class Bench:
     device: Device
     open_twin: Callable[[], Device]
     twin_endpoint: Endpoint
+    site: Site
     _twin: Device | None = None
     _true: Truth = field(default_factory=dict)
     _shown: dict[Key, float] = field(default_factory=dict)
@@ -183,6 +184,7 @@ async def _bench(
         Device(site.devices["device"], site, clock=clock),
         lambda: Device(site.devices["twin"], site, clock=clock),
         twin,
+        site,
     )
     bench.show()
     try:
