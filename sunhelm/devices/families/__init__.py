@@ -15,6 +15,11 @@ import yaml
 from sunhelm.devices.families.base import Family, RegisterFamily, Surroundings
 from sunhelm.devices.families.spec import FamilySpec
 
+try:
+    from yaml import CSafeLoader as SafeLoader
+except ImportError:  # PyYAML was built without libyaml, which is eight times as fast
+    from yaml import SafeLoader  # type: ignore[assignment]  # it does the same
+
 FAMILIES: tuple[str, ...] = tuple(
     sorted(folder.name for folder in files(__name__).iterdir() if folder.joinpath("family.yaml").is_file())
 )
@@ -28,7 +33,7 @@ def load_family(name: str) -> Family:
         raise KeyError(name)
     folder = files(__name__).joinpath(name)
     spec = FamilySpec.model_validate(
-        yaml.safe_load(folder.joinpath("family.yaml").read_text(encoding="utf-8")), strict=False
+        yaml.load(folder.joinpath("family.yaml").read_text(encoding="utf-8"), SafeLoader), strict=False
     )
     if not folder.joinpath("family.py").is_file():
         return RegisterFamily(name, spec, folder)
