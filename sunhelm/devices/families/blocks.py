@@ -149,7 +149,7 @@ class BlockReader:
     unsupported: Unsupported
     witness: Witness = field(default_factory=Witness)
     silence: Silence = field(default_factory=Silence)
-    _plans: dict[tuple[str, Table, tuple[Field, ...], frozenset[Place]], tuple[Field, ...]] = field(
+    _plans: dict[tuple[str, Table, tuple[Register, ...], frozenset[Place]], tuple[Field, ...]] = field(
         default_factory=dict
     )
 
@@ -179,11 +179,11 @@ class BlockReader:
     def _blocks(
         self, part: FoundPart, table: Table, registers: Sequence[Register], refused: frozenset[Place]
     ) -> tuple[Field, ...]:
-        fields = tuple(sorted({Field(register.address, register.end) for register in registers}))
-        key = (part.name, table, fields, refused)
+        key = (part.name, table, tuple(registers), refused)
         if key not in self._plans:
             if len(self._plans) >= _MOST_PLANS:
                 self._plans.clear()
+            fields = sorted({Field(register.address, register.end) for register in registers})
             bad = [r for r in part.map.registers if r.table is table and place_of(part, r) in refused]
             readable = self._readable(part, table)
             forbidden = {address for register in bad for address in range(register.address, register.end)}

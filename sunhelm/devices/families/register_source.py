@@ -96,6 +96,7 @@ class RegisterSource:
             else Discovery(spec.parts, config.units, map_of)
         )
         self._select = lru_cache(maxsize=1024)(self._selection)
+        self._groups = lru_cache(maxsize=16)(self._groups_of)
         self._interpreter = lru_cache(maxsize=None)(self._interpreter_of)
         self._values: dict[str, dict[str, float | str]] = {}
         self._missed: set[str] = set()
@@ -114,16 +115,20 @@ class RegisterSource:
     def groups(self) -> Sequence[Group]:
         if not self.parts:
             return ()
+        return self._groups(self.unsupported.current(self._clock.time()))
+
+    def _groups_of(self, refused: frozenset[Place]) -> Sequence[Group]:
+        """Return the groups that are left when these registers are refused."""
         tiers = self._family.spec.tiers
         groups = [
             Group(self._group_name(part, name), tiers.get(name, 0.0))
             for part in self.parts
-            for name in dict.fromkeys(register.group for register in self._wanted(part, None))
+            for name in dict.fromkeys(register.group for register in self._select(part.name, None, refused))
         ]
         probed = (part.probe and part.name not in self._config.units for part in self._family.spec.parts)
         if self._family.spec.chain or any(probed):
             groups.append(Group(DISCOVERY, tiers.get("identity", 3600.0)))
-        return groups
+        return tuple(groups)
 
     def plan(self, groups: Iterable[str]) -> tuple[str, ...]:
         """Return the requests that a read of these groups takes, as text for a person."""
@@ -175,6 +180,7 @@ class RegisterSource:
                 return Fetched(Outcome(Reason.REJECTED, f"{names} not found any more; looked for once more"))
             self.parts, self._missed = found, set()
             self._select.cache_clear()
+            self._groups.cache_clear()
             self._interpreter.cache_clear()
             there = {part.name for part in self.parts}
             self._values = {name: values for name, values in self._values.items() if name in there}
