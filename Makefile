@@ -58,7 +58,7 @@ dashboards: $(INSTALLED) ## Generate the dashboards' JSON from dashboards/*.py.
 	$(BIN)/python -m dashboards.generate
 
 .PHONY: soak
-soak: $(INSTALLED) ## Play 30 days of random faults on every simulated device, in about 10 minutes each.
+soak: $(INSTALLED) ## Play 30 days of random faults on every simulated device; DAYS=2 plays two.
 	SUNHELM_SOAK_DAYS=$(or $(DAYS),30) $(BIN)/pytest tests/faults/test_soak.py $(ARGUMENTS)
 
 .PHONY: bench
