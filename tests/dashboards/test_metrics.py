@@ -59,7 +59,7 @@ def exported(rules: list[dict[str, Any]]) -> dict[str, Labels]:
     metrics |= dict(_page_about_a_read())
     metrics |= {rule["record"]: frozenset() for rule in rules if "record" in rule}
     metrics |= dict(_process_metrics())
-    metrics["up"] = frozenset()
+    metrics |= {"up": frozenset(), "ALERTS": frozenset({"alertname", "alertstate"})}
     return metrics
 
 
