@@ -1,0 +1,60 @@
+"""The tables of the journal. A version is never changed once released: the next one is appended."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from controllers.budget import DAY_S
+
+SCHEMA: Final = (
+    (
+        """CREATE TABLE alerts (
+            fingerprint TEXT NOT NULL, starts_at REAL NOT NULL, status TEXT NOT NULL, ends_at REAL NOT NULL,
+            labels TEXT NOT NULL, first_at REAL NOT NULL, last_at REAL NOT NULL, stamp REAL NOT NULL,
+            times INTEGER NOT NULL, pending INTEGER NOT NULL,
+            PRIMARY KEY (fingerprint, starts_at, status, ends_at)
+        ) WITHOUT ROWID""",
+        """CREATE TABLE claims (
+            policy TEXT NOT NULL, fingerprint TEXT NOT NULL, device TEXT NOT NULL,
+            document TEXT NOT NULL, touched_at REAL NOT NULL, live INTEGER NOT NULL,
+            PRIMARY KEY (policy, fingerprint, device)
+        ) WITHOUT ROWID""",
+        """CREATE TABLE transitions (
+            at REAL NOT NULL, policy TEXT NOT NULL, fingerprint TEXT NOT NULL, device TEXT NOT NULL,
+            what TEXT NOT NULL
+        )""",
+        "CREATE INDEX transitions_at ON transitions (at)",
+        """CREATE TABLE handles (
+            serial TEXT NOT NULL, state TEXT NOT NULL, document TEXT NOT NULL,
+            PRIMARY KEY (serial, state)
+        ) WITHOUT ROWID""",
+        "CREATE TABLE serials (serial TEXT PRIMARY KEY, device TEXT NOT NULL, first_at REAL NOT NULL)",
+        """CREATE TABLE acts (
+            id TEXT PRIMARY KEY, at REAL NOT NULL, device TEXT NOT NULL, serial TEXT NOT NULL,
+            state TEXT NOT NULL, value TEXT NOT NULL, replacing TEXT NOT NULL, purpose TEXT NOT NULL,
+            persistent INTEGER NOT NULL, outcome TEXT, reason TEXT, ended_at REAL
+        )""",
+        "CREATE INDEX acts_at ON acts (at)",
+        "CREATE TABLE holds (device TEXT PRIMARY KEY, until REAL NOT NULL)",
+        """CREATE TABLE heartbeat (
+            one INTEGER PRIMARY KEY CHECK (one = 1), seen_at REAL, stamp REAL, lost INTEGER
+        )""",
+    ),
+)
+"""The statements that make each version of the one before."""
+
+VERSION: Final = len(SCHEMA)
+
+KEPT_S: Final = 90 * DAY_S
+"""How long what is over is kept."""
+
+
+def retention(now: float) -> tuple[tuple[str, tuple[object, ...]], ...]:
+    """Return the statements that drop what was over so long ago; what is live or owed stays."""
+    before = (now - KEPT_S,)
+    return (
+        ("DELETE FROM alerts WHERE pending = 0 AND last_at < ?", before),
+        ("DELETE FROM claims WHERE live = 0 AND touched_at < ?", before),
+        ("DELETE FROM transitions WHERE at < ?", before),
+        ("DELETE FROM acts WHERE at < ?", before),
+    )

@@ -1,0 +1,302 @@
+"""What tests of the controller share: time that passes by itself, and a device that can be commanded."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from controllers.claims import Claim, ClaimKey, Order, Terms
+from controllers.demand import Demand, state_of
+from controllers.journal import Journal
+from controllers.reconcile import Reconciler
+from controllers.steady import SteadyTime
+from controllers.writing import Outcome
+from sunhelm.devices.clock import Deadline
+from sunhelm.devices.control import (
+    UNKNOWN,
+    UNLIMITED,
+    Action,
+    Hazard,
+    Limit,
+    Promise,
+    Proof,
+    Rung,
+    SelfConsumption,
+    Storage,
+    Unknown,
+    Value,
+)
+
+EXPORT = Promise(
+    key="export_limit",
+    actions=(Action.LIMIT_EXPORT,),
+    hazard=Hazard.AUTOMATIC,
+    rung=Rung.PERSISTENT,
+    storage=Storage.PERSISTENT,
+    proof=Proof.READ_BACK,
+    low=0.0,
+    high=100_000.0,
+    resolution=10.0,
+    settle_s=2.0,
+    prove_s=10.0,
+)
+BATTERY = Promise(
+    key="battery",
+    actions=(Action.CHARGE, Action.DISCHARGE),
+    hazard=Hazard.AUTOMATIC,
+    rung=Rung.TIMER,
+    storage=Storage.VOLATILE,
+    proof=Proof.READ_BACK,
+    reverts_s=9.0,
+)
+
+
+ZERO = Limit(0)
+
+
+@dataclass(slots=True)
+class FastClock:
+    """Time passes only in sleeps, and these take none of ours."""
+
+    now: float = 1_780_000_000.0
+    jumped_s: float = 0.0
+
+    def monotonic(self) -> float:
+        return self.now - 1_779_000_000.0
+
+    def time(self) -> float:
+        return self.now + self.jumped_s
+
+    async def sleep(self, seconds: float) -> None:
+        self.now += max(0.0, seconds)
+        await asyncio.sleep(0)
+
+
+@dataclass(slots=True)
+class FakeHandle:
+    """One state of a device. `stale` read backs still show the value before; `lost` writes do nothing."""
+
+    promise: Promise
+    value: Value
+    clock: FastClock
+    writes: list[Value] = field(default_factory=list)
+    reads: int = 0
+    stale: int = 0
+    lost: int = 0
+    readable: bool = True
+    before: Value | None = None
+    fails: Exception | None = None
+    write_fails: Exception | None = None
+    before_write: Callable[[], None] = lambda: None
+    after_write: Callable[[], None] = lambda: None
+
+    def check(self, value: Value) -> None:
+        if isinstance(value, Limit) and not (self.promise.low or 0) <= value.watts <= (
+            self.promise.high or 1e9
+        ):
+            raise ValueError(f"{value} is out of range")
+
+    def equal(self, wanted: Value, observed: Value) -> bool:
+        if isinstance(wanted, Limit) and isinstance(observed, Limit):
+            return abs(wanted.watts - observed.watts) <= self.promise.resolution / 2
+        return wanted == observed
+
+    async def observe(self, deadline: Deadline) -> Value | Unknown:
+        self.reads += 1
+        if self.fails is not None:
+            raise self.fails
+        if not self.readable:
+            return UNKNOWN
+        if self.stale and self.before is not None:
+            self.stale -= 1
+            return self.before
+        return self.value
+
+    async def write(self, value: Value, deadline: Deadline) -> None:
+        self.before_write()
+        self.check(value)
+        self.writes.append(value)
+        if self.write_fails is not None:
+            raise self.write_fails
+        if self.lost:
+            self.lost -= 1
+            return
+        self.before, self.value = self.value, value
+        self.after_write()
+
+
+@dataclass(slots=True)
+class FakeDevice:
+    """A device with an export limit and a battery."""
+
+    clock: FastClock
+    name: str = "roof"
+    serial: str = "SN1"
+    turns: int = 0
+    busy: int = 0
+    fails: Exception | None = None
+    handles: Mapping[str, FakeHandle] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.handles:
+            self.handles = {
+                "export_limit": FakeHandle(EXPORT, UNLIMITED, self.clock),
+                "battery": FakeHandle(BATTERY, SelfConsumption(), self.clock),
+            }
+
+    @property
+    def export(self) -> FakeHandle:
+        return self.handles["export_limit"]
+
+    @property
+    def battery(self) -> FakeHandle:
+        return self.handles["battery"]
+
+    @asynccontextmanager
+    async def turn(self, deadline: Deadline) -> AsyncIterator[None]:
+        assert self.busy == 0, "two exchanges at once"
+        if self.fails is not None:
+            raise self.fails
+        self.busy += 1
+        self.turns += 1
+        try:
+            yield
+        finally:
+            self.busy -= 1
+
+    async def identify(self, deadline: Deadline) -> str:
+        return self.serial
+
+    async def close(self) -> None:
+        return None
+
+
+@dataclass(slots=True)
+class Counts:
+    """An observer that remembers."""
+
+    outcomes: list[tuple[str, Outcome]] = field(default_factory=list)
+    foreigners: int = 0
+
+    def ended(self, device: str, state: str, outcome: Outcome) -> None:
+        self.outcomes.append((state, outcome))
+
+    def foreign(self, device: str, state: str) -> None:
+        self.foreigners += 1
+
+    @property
+    def results(self) -> list[str]:
+        return [outcome.reason or outcome.result.value for _, outcome in self.outcomes]
+
+
+@dataclass(slots=True)
+class Bench:
+    """A reconciler with its device and journal; `ask` says what is asked of a state from now on."""
+
+    clock: FastClock
+    device: FakeDevice
+    directory: Path
+    ours: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
+    demands: dict[str, Demand] = field(default_factory=dict)
+    counts: Counts = field(default_factory=Counts)
+    journal: Journal = field(init=False)
+    reconciler: Reconciler = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.start()
+
+    def start(self) -> None:
+        self.journal = Journal(self.directory)
+        self.reconciler = Reconciler(
+            self.device,
+            self.journal,
+            lambda: self.demands,
+            clock=self.clock,
+            time=SteadyTime(self.clock),
+            observer=self.counts,
+            ours=self.ours,
+        )
+
+    def restart(self) -> None:
+        self.journal.close()
+        self.start()
+
+    async def ask(self, value: Value | None, state: str = "export_limit") -> float | None:
+        self.demands[state] = Demand(value)
+        return await self.reconciler.reconcile()
+
+    async def later(self, seconds: float = 60.0) -> float | None:
+        self.clock.now += seconds
+        return await self.reconciler.reconcile()
+
+
+@pytest.fixture(scope="session")
+def fast_clock() -> type[FastClock]:
+    return FastClock
+
+
+@pytest.fixture(scope="session")
+def fake_device() -> type[FakeDevice]:
+    return FakeDevice
+
+
+@pytest.fixture(scope="session")
+def fake_handle() -> type[FakeHandle]:
+    return FakeHandle
+
+
+@pytest.fixture(scope="session")
+def make_bench() -> type[Bench]:
+    return Bench
+
+
+@pytest.fixture
+def clock() -> FastClock:
+    return FastClock()
+
+
+@pytest.fixture
+def device(clock: FastClock) -> FakeDevice:
+    return FakeDevice(clock)
+
+
+@pytest.fixture
+def bench(clock: FastClock, device: FakeDevice, tmp_path: Path) -> Iterator[Bench]:
+    bench = Bench(clock, device, tmp_path / "state")
+    yield bench
+    bench.journal.close()
+
+
+@pytest.fixture(scope="session")
+def order_of() -> Callable[..., Order]:
+    """Make what a claim is for: a limit of the export of "roof", unless told otherwise."""
+
+    def make(
+        value: Value = ZERO,
+        *,
+        action: Action = Action.LIMIT_EXPORT,
+        policy: str = "price",
+        fingerprint: str = "f1",
+        device: str = "roof",
+        **terms: float,
+    ) -> Order:
+        all_terms = replace(Terms(lease_s=600, max_life_s=86_400), **terms)
+        key = ClaimKey(policy, fingerprint, device)
+        return Order(key=key, action=action, state=state_of(action), value=value, terms=all_terms)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def claim_of(order_of: Callable[..., Order]) -> Callable[..., Claim]:
+    """Make a live claim of time 0."""
+
+    def make(value: Value = ZERO, **order: object) -> Claim:
+        return Claim(order=order_of(value, **order), starts_at=0.0, made_at=0.0, renewed_at=0.0)
+
+    return make
