@@ -1,0 +1,210 @@
+"""All claims together, with the heartbeat and the holds, as alerts and time change them.
+
+A ledger is never changed: every function returns the one afterwards, which counts only once what is new in
+it is in the journal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from controllers import records
+from controllers.alerts import Alert, Status
+from controllers.budget import DAY_S
+from controllers.claims import (
+    PERSON,
+    Claim,
+    ClaimKey,
+    End,
+    Order,
+    advance,
+    fired,
+    not_after,
+    released,
+    resolved,
+    silenced,
+)
+from controllers.demand import Demand, demand
+from controllers.heartbeat import Heartbeat
+from controllers.journal import Journal, Statement
+from controllers.policies import Policies, Policy
+from sunhelm.devices.device_config import DeviceConfig
+
+_BEGINNINGS_KEPT_S: Final = 7 * DAY_S
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """What is asked, and what is known of whoever asks.
+
+    `heartbeat` is None when none is configured. `holds` says until when alerts make no claims on a device.
+    `beginnings` are the times at which claims of a policy on a device began. `refused` counts claims that
+    were not made, by policy and reason.
+    """
+
+    claims: Mapping[ClaimKey, Claim] = field(default_factory=dict)
+    heartbeat: Heartbeat | None = None
+    holds: Mapping[str, float] = field(default_factory=dict)
+    beginnings: Mapping[tuple[str, str], tuple[float, ...]] = field(default_factory=dict)
+    refused: Mapping[tuple[str, str], int] = field(default_factory=dict)
+
+    def late(self, now: float) -> bool:
+        """Return whether the heartbeat is."""
+        return self.heartbeat is not None and self.heartbeat.late(now)
+
+    def demands(self, device: DeviceConfig, states: Iterable[str], now: float) -> dict[str, Demand]:
+        """Return what is asked of each state of a device."""
+        claims = [claim for claim in self.claims.values() if claim.key.device == device.name]
+        return {
+            state: demand(
+                state,
+                claims,
+                fail_safe=device.control.fail_safe,
+                late=self.late(now),
+                held=self.holds.get(device.name, 0.0) > now,
+            )
+            for state in states
+        }
+
+
+def recall(journal: Journal, policies: Policies, now: float) -> Ledger:
+    """Return the ledger that the journal holds."""
+    beginnings: dict[tuple[str, str], tuple[float, ...]] = {}
+    for policy, device, at in records.beginnings(journal, now - _BEGINNINGS_KEPT_S):
+        beginnings[policy, device] = (*beginnings.get((policy, device), ()), at)
+    section = policies.alertmanager.heartbeat
+    return Ledger(
+        claims={key: not_after(claim, now) for key, claim in records.all_claims(journal).items()},
+        heartbeat=None if section is None else records.last_heartbeat(journal, section.late, now),
+        holds=records.all_holds(journal),
+        beginnings=beginnings,
+    )
+
+
+def after_alerts(ledger: Ledger, policies: Policies, alerts: Iterable[Alert]) -> Ledger:
+    """Return the ledger after these were seen, in this order. Each is judged by itself."""
+    for alert in alerts:
+        if policies.is_heartbeat(alert.labels):
+            ledger = _beaten(ledger, alert)
+        for policy, order in policies.orders(alert.fingerprint, alert.labels):
+            ledger = _judged(ledger, policy, order, alert)
+    return ledger
+
+
+def after_listing(
+    ledger: Ledger, policies: Policies, alerts: Iterable[Alert], *, asked_at: float, ahead_s: float = 0.0
+) -> Ledger:
+    """Return the ledger after Alertmanager listed all its alerts, having been asked at `asked_at`.
+
+    What it does not list is resolved, but only while it lists the heartbeat. `ahead_s` is by how much the
+    clock that stamps alerts is ahead of our steady time.
+    """
+    alerts = list(alerts)
+    ledger = after_alerts(ledger, policies, alerts)
+    if ledger.heartbeat is not None and not any(policies.is_heartbeat(alert.labels) for alert in alerts):
+        return replace(ledger, heartbeat=ledger.heartbeat.missed())
+    listed = {alert.fingerprint for alert in alerts}
+    for key, claim in ledger.claims.items():
+        absent = key.fingerprint not in listed and key.policy != PERSON and claim.renewed_at < asked_at
+        if absent:
+            ended = claim.renewed_at + ahead_s
+            ledger = _with(ledger, resolved(claim, claim.starts_at, ended, asked_at))
+    return ledger
+
+
+def after_time(ledger: Ledger, now: float) -> Ledger:
+    """Return the ledger as time alone has made it."""
+    for claim in ledger.claims.values():
+        ledger = _with(ledger, advance(claim, now, ledger.heartbeat))
+    return ledger
+
+
+def after_release(ledger: Ledger, key: ClaimKey, now: float) -> Ledger:
+    """Return the ledger after a person has ended a claim, or what it left behind."""
+    return _with(ledger, released(ledger.claims[key], now))
+
+
+def after_hold(ledger: Ledger, device: str, until: float) -> Ledger:
+    """Return the ledger after a person has said that alerts make no claims on a device until then."""
+    return replace(ledger, holds={**ledger.holds, device: until})
+
+
+def difference(before: Ledger, after: Ledger, now: float) -> Iterator[Statement]:
+    """Yield the statements that bring the journal from one ledger to the other."""
+    for key, claim in after.claims.items():
+        former = before.claims.get(key)
+        if claim != former:
+            yield records.put_claim(claim, now)
+        what = transition(former, claim)
+        if what is not None:
+            yield records.put_transition(claim, what, now)
+    if after.heartbeat is not None and after.heartbeat != before.heartbeat:
+        yield records.put_heartbeat(after.heartbeat)
+    for device, until in after.holds.items():
+        if before.holds.get(device) != until:
+            yield records.put_hold(device, until)
+
+
+def transition(before: Claim | None, after: Claim) -> str | None:
+    """Return the word for what became of a claim; None when it went on as it was."""
+    if after.live:
+        if before is None or before.starts_at != after.starts_at:
+            return "made"
+        return None if before.live else "again"
+    ended = None if before is None else before.ended
+    return None if after.ended is ended else str(after.ended)
+
+
+def _beaten(ledger: Ledger, alert: Alert) -> Ledger:
+    if ledger.heartbeat is None:
+        return ledger
+    if alert.status is Status.RESOLVED:
+        if alert.ends_at < ledger.heartbeat.stamp:
+            return ledger
+        return replace(ledger, heartbeat=ledger.heartbeat.missed())
+    return replace(ledger, heartbeat=ledger.heartbeat.seen(alert.seen_at, alert.stamp))
+
+
+def _judged(ledger: Ledger, policy: Policy, order: Order, alert: Alert) -> Ledger:
+    claim = ledger.claims.get(order.key)
+    match alert.status:
+        case Status.FIRING:
+            return _fired(ledger, policy, order, alert)
+        case Status.RESOLVED if claim is not None:
+            return _with(ledger, resolved(claim, alert.starts_at, alert.ends_at, alert.seen_at))
+        case Status.SILENCED if claim is not None and claim.ended in (None, End.EXPIRED):
+            return _with(ledger, silenced(claim, alert.seen_at))
+        case _:
+            return ledger
+
+
+def _fired(ledger: Ledger, policy: Policy, order: Order, alert: Alert) -> Ledger:
+    claim = ledger.claims.get(order.key)
+    if claim is not None and alert.starts_at <= claim.starts_at:
+        return _with(ledger, fired(claim, order, alert.starts_at, alert.seen_at))
+    began = (policy.name, order.key.device)
+    times = ledger.beginnings.get(began, ())
+    reason = _refusal(policy, times, alert.seen_at)
+    if reason is not None:
+        counted = {**ledger.refused, (policy.name, reason): ledger.refused.get((policy.name, reason), 0) + 1}
+        return replace(ledger, refused=counted)
+    times = (*(at for at in times if alert.seen_at - at < _BEGINNINGS_KEPT_S), alert.seen_at)
+    ledger = replace(ledger, beginnings={**ledger.beginnings, began: times})
+    return _with(ledger, fired(claim, order, alert.starts_at, alert.seen_at))
+
+
+def _refusal(policy: Policy, times: tuple[float, ...], now: float) -> str | None:
+    """Return why a policy may not begin another claim now; independent of how alerts are tuned."""
+    if times and now - times[-1] < policy.cooldown_s:
+        return "cooldown"
+    if policy.most_a_day is not None and sum(now - at < DAY_S for at in times) >= policy.most_a_day:
+        return "most_a_day"
+    return None
+
+
+def _with(ledger: Ledger, claim: Claim) -> Ledger:
+    if ledger.claims.get(claim.key) == claim:
+        return ledger
+    return replace(ledger, claims={**ledger.claims, claim.key: claim})
