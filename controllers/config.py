@@ -19,12 +19,13 @@ from sunhelm.configuration.mistakes import ConfigurationError, Mistake, did_you_
 from sunhelm.configuration.places import KeyPath
 from sunhelm.configuration.validation import validate_at, validate_section
 from sunhelm.devices.control import Action, Hazard, Promise, Value
+from sunhelm.devices.controlled import NotControllable, open_controlled
 from sunhelm.devices.device_config import DeviceConfig
 from sunhelm.devices.sections import NAME, FailSafeLimit
 from sunhelm.devices.site import Site, validate_site
 
-Promises = Callable[[DeviceConfig], Mapping[str, Promise] | None]
-"""What a configured device promises of each of its states; None when that is not known."""
+Promises = Callable[[DeviceConfig, Site], Mapping[str, Promise]]
+"""What a configured device promises of each of its states. Raises NotControllable."""
 
 POLICIES: Final = "policies"
 ALERTMANAGER: Final = "alertmanager"
@@ -39,8 +40,14 @@ class Configuration:
     policies: Policies
 
 
+def promises_of(config: DeviceConfig, site: Site) -> Mapping[str, Promise]:
+    """Return what a device of ours promises; nothing is sent to it. Raises NotControllable."""
+    handles = open_controlled(config, site).handles
+    return {key: handle.promise for key, handle in handles.items()}
+
+
 def load_configuration(
-    path: Path, *, expand_environment: bool = False, promises: Promises | None = None
+    path: Path, *, expand_environment: bool = False, promises: Promises = promises_of
 ) -> Configuration:
     """Read and validate the site file. Raises ConfigurationError with every mistake of all sections."""
     document = read_document(path, expand_environment=expand_environment)
@@ -65,13 +72,13 @@ class _PoliciesCheck:
         document: Document,
         site: Site | None,
         alertmanager: AlertmanagerSection,
-        promises: Promises | None,
+        promises: Promises,
     ) -> None:
         self.mistakes: list[Mistake] = []
         self._document = document
         self._devices = {} if site is None else site.devices
         self._alertmanager = alertmanager
-        self._promises = promises
+        self._promises = {} if site is None else dict(self._known(site, promises))
 
     def policies(self) -> dict[str, Policy]:
         """Return the policies without mistakes; the mistakes of the others are in `mistakes`."""
@@ -89,6 +96,15 @@ class _PoliciesCheck:
         for first, second in combinations(policies.values(), 2):
             self._refuse_conflict(first, second)
         return policies
+
+    def _known(self, site: Site, promises: Promises) -> Iterator[tuple[str, Mapping[str, Promise]]]:
+        for device in site.devices.values():
+            if device.control.enabled:
+                try:
+                    yield device.name, promises(device, site)
+                except NotControllable as error:
+                    where: KeyPath = ("devices", device.name, "control")
+                    self.mistakes.append(self._document.mistake(where, str(error)))
 
     def _policy(self, name: str) -> Policy | None:
         path: KeyPath = (POLICIES, name)
@@ -184,7 +200,7 @@ class _PoliciesCheck:
         self, device: DeviceConfig, section: PolicySection, parameters: Parameters, value: Value
     ) -> tuple[str, str] | None:
         """Return the key and the reason why the device cannot or must not be asked for this."""
-        promises = None if self._promises is None else self._promises(device)
+        promises = self._promises.get(device.name)
         if promises is None:
             return None
         policy_state = f"setting:{parameters.setting}" if isinstance(parameters, SetParameters) else None
@@ -200,7 +216,8 @@ class _PoliciesCheck:
             actions = sorted({action.value for each in promises.values() for action in each.actions})
             able = f"it can {listed(actions)}" if actions else "nothing of it can be commanded"
             return "action", f"{section.action.value} is not possible on {device.name}; {able}"
-        return _hazard_refusal(device, section.action, promise) or _range_refusal(device, promise, value)
+        hazard = promise.hazard_of(value)
+        return _hazard_refusal(device, section.action, hazard) or _range_refusal(device, promise, value)
 
     def _about_control(self, device: DeviceConfig) -> Iterator[Mistake]:
         path: KeyPath = ("devices", device.name, "control")
@@ -230,26 +247,23 @@ class _PoliciesCheck:
                 self.mistakes.append(self._document.mistake((POLICIES, second.name), message, at_key=True))
 
 
-def _hazard_refusal(device: DeviceConfig, action: Action, promise: Promise) -> tuple[str, str] | None:
-    if promise.hazard is Hazard.OPT_IN and action.value not in device.control.allow:
-        return (
-            "action",
-            f"{action.value} on {device.name} needs its owner's word: control.allow: [{action.value}]",
-        )
-    if promise.hazard is Hazard.PERSON:
-        return "action", f"{action.value} on {device.name} is for a person only"
-    if promise.hazard is Hazard.NEVER:
-        return "action", f"{action.value} on {device.name} is never done"
-    return None
+def _hazard_refusal(device: DeviceConfig, action: Action, hazard: Hazard) -> tuple[str, str] | None:
+    reason = None
+    if hazard is Hazard.OPT_IN and action.value not in device.control.allow:
+        reason = f"needs its owner's word: control: {{allow: [{action.value}]}}"
+    elif hazard is Hazard.PERSON:
+        reason = "is for a person only"
+    elif hazard is Hazard.NEVER:
+        reason = "is never done"
+    return None if reason is None else ("action", f"{action.value} on {device.name} {reason}")
 
 
 def _range_refusal(device: DeviceConfig, promise: Promise, value: Value) -> tuple[str, str] | None:
     number = getattr(value, "watts", getattr(value, "value", None))
     if not isinstance(number, float):
         return None
-    low = promise.low is not None and number < promise.low
-    high = promise.high is not None and number > promise.high
-    if not low and not high:
+    low = float("-inf") if promise.low is None else promise.low
+    high = float("inf") if promise.high is None else promise.high
+    if low <= number <= high:
         return None
-    allowed = f"from {promise.low} to {promise.high}"
-    return "with", f"{number:g} is out of the range of {device.name}, {allowed}"
+    return "with", f"{number:g} is out of the range of {device.name}, {low:g} to {high:g}"

@@ -11,6 +11,8 @@ _PARTS: Final = 3
 
 def renewal_s(promise: Promise) -> float | None:
     """Return how often a command must be repeated, in seconds; None when it stays by itself."""
+    if promise.renew_s is not None:
+        return promise.renew_s
     if promise.rung is not Rung.TIMER or promise.reverts_s is None:
         return None
     return promise.reverts_s / _PARTS

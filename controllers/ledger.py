@@ -75,12 +75,33 @@ def recall(journal: Journal, policies: Policies, now: float) -> Ledger:
     for policy, device, at in records.beginnings(journal, now - _BEGINNINGS_KEPT_S):
         beginnings[policy, device] = (*beginnings.get((policy, device), ()), at)
     section = policies.alertmanager.heartbeat
-    return Ledger(
-        claims={key: not_after(claim, now) for key, claim in records.all_claims(journal).items()},
+    claims = {key: not_after(claim, now) for key, claim in records.all_claims(journal).items()}
+    ledger = Ledger(
+        claims=claims,
         heartbeat=None if section is None else records.last_heartbeat(journal, section.late, now),
         holds=records.all_holds(journal),
         beginnings=beginnings,
     )
+    return rebound(ledger, policies, now)
+
+
+def rebound(ledger: Ledger, policies: Policies, now: float) -> Ledger:
+    """Return the ledger as other policies would have made it: who takes one away releases its claims."""
+    section = policies.alertmanager.heartbeat
+    heartbeat = None
+    if section is not None:
+        known = ledger.heartbeat
+        heartbeat = Heartbeat(section.late) if known is None else replace(known, late_s=section.late)
+    claims: dict[ClaimKey, Claim] = {}
+    for key, claim in ledger.claims.items():
+        policy = policies.policies.get(key.policy)
+        if key.policy == PERSON:
+            claims[key] = claim
+        elif policy is None or key.device not in policy.values or policy.state != claim.order.state:
+            claims[key] = claim if claim.ended is End.RELEASED else released(claim, now)
+        else:
+            claims[key] = replace(claim, order=policy.order_on(key.device, key.fingerprint))
+    return replace(ledger, claims=claims, heartbeat=heartbeat)
 
 
 def after_alerts(ledger: Ledger, policies: Policies, alerts: Iterable[Alert]) -> Ledger:

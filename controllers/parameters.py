@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Annotated, Final
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, PlainValidator
 
 from sunhelm.configuration.mistakes import found
 from sunhelm.configuration.validation import Section
@@ -32,11 +33,14 @@ class NoRatedPower(ValueError):
     """A share of a power that the site file does not give."""
 
 
-class Share(float):
+@dataclass(frozen=True, slots=True)
+class Share:
     """A part of the rated power, 0 to 1."""
 
+    ratio: float
 
-def _power_or_share(value: object) -> float:
+
+def _power_or_share(value: object) -> float | Share:
     if isinstance(value, str) and value.rstrip().endswith("%"):
         share = parse_amount(value, "ratio")
         if not 0 <= share <= 1:
@@ -72,7 +76,7 @@ def _setting_value(value: object) -> float:
 class LimitParameters(Section):
     """For `limit_export` and `limit_production`: in watts, or as a share of the rated power."""
 
-    limit: Annotated[float, BeforeValidator(_power_or_share)]
+    limit: Annotated[float | Share, PlainValidator(_power_or_share)]
 
     def value(self, rated_power: float | None) -> Value:
         """Return the limit. Raises NoRatedPower."""
@@ -80,7 +84,7 @@ class LimitParameters(Section):
             return Limit(self.limit)
         if rated_power is None:
             raise NoRatedPower("is a share of the rated power, and the device has no rated_power")
-        return Limit(self.limit * rated_power)
+        return Limit(self.limit.ratio * rated_power)
 
 
 class ChargeParameters(Section):

@@ -116,8 +116,10 @@ class Policy:
     def order(self, fingerprint: str, labels: Mapping[str, str]) -> Order | None:
         """Return what the alert asks for; None when its label names no device that is meant."""
         device = labels.get(DEVICE_LABEL, "") if self.from_label else next(iter(self.values))
-        if device not in self.values:
-            return None
+        return self.order_on(device, fingerprint) if device in self.values else None
+
+    def order_on(self, device: str, fingerprint: str) -> Order:
+        """Return what it asks of one of its devices."""
         return Order(
             key=ClaimKey(self.name, fingerprint, device),
             action=self.action,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
@@ -92,7 +92,7 @@ class Reconciler:
         self.failing: str = ""
         self._journal = journal
         self._asked = asked
-        self._ours = {} if ours is None else ours
+        self.ours: Mapping[str, tuple[Value, ...]] = {} if ours is None else ours
         self._clock = clock
         self._time = time
         self._observer = observer
@@ -102,6 +102,7 @@ class Reconciler:
         self._owes = device.name in records.owes(journal)
         self._changes = records.changes_within_a_day(journal, device.name, time.now())
         self._failures = 0
+        self._leaving = False
 
     @property
     def budget(self) -> Budget:
@@ -124,8 +125,19 @@ class Reconciler:
         while True:
             self._woken.clear()
             asked = self._values()
-            wait_s = await self.reconcile()
+            try:
+                wait_s = await self._whole(self.reconcile())
+            except Exception:  # noqa: BLE001 - the other devices are not to suffer from a fault of one
+                _log.exception("reconcile_failed", device=self.device.name)
+                self._failures += 1
+                wait_s = self._backoff_s()
             await self._sleep(wait_s, asked)
+
+    async def leave(self) -> None:
+        """At an orderly end, give back what neither a timer nor a memory of the device would end or keep."""
+        self._leaving = True
+        if any(kept.written and self._is_volatile(state) for state, kept in self._kept.items()):
+            await self.reconcile()
 
     async def reconcile(self) -> float | None:
         """Bring the device to what is asked, as far as that is possible now.
@@ -155,6 +167,19 @@ class Reconciler:
             await self._keep(state, replace(kept, baseline=value, foreign=(), forgotten=(), stood_back=""))
         self._owes = True
         self.wake()
+
+    async def _whole(self, looking: Coroutine[None, None, float | None]) -> float | None:
+        """Wait for it to end by itself even when cancelled: a sequence half told is the worst to leave."""
+        task = asyncio.ensure_future(looking)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            await asyncio.gather(task, return_exceptions=True)
+            raise
+
+    def _is_volatile(self, state: str) -> bool:
+        handle = self.device.handles.get(state)
+        return handle is not None and handle.promise.rung is Rung.VOLATILE
 
     def _concerned(self, demands: Mapping[str, Demand]) -> bool:
         owed = any(kept.written for kept in self._kept.values())
@@ -201,6 +226,10 @@ class Reconciler:
 
     async def _try(self, handle: Handle, demand: Demand) -> DeviceError | None:
         state = handle.promise.key
+        if self._leaving:
+            if not self._is_volatile(state):
+                return None
+            demand = Demand()
         if demand.value is None and not self._kept.get(state, Kept()).written:
             status = self.statuses.get(state)
             if status is not None:
@@ -322,7 +351,7 @@ class Reconciler:
             baseline=kept.baseline,
             written=kept.written,
             observed=observed,
-            ours=() if handle.promise.key in self._kept else self._ours.get(handle.promise.key, ()),
+            ours=() if handle.promise.key in self._kept else self.ours.get(handle.promise.key, ()),
             foreign=len(kept.foreign),
             forgotten=len(kept.forgotten) if kept.proven else 0,
             stood_back=kept.stood_back,

@@ -27,7 +27,6 @@ _Single = Limit | Charge | Discharge | Number
 _WORDS: Final[dict[str, Value | Unknown]] = {
     "unknown": UNKNOWN,
     "unlimited": UNLIMITED,
-    "self_consumption": SelfConsumption(),
 }
 _NUMBERS: Final[dict[str, type[_Single]]] = {
     "limit_watts": Limit,
@@ -41,7 +40,9 @@ def encode(value: Value | Unknown) -> Json:
     """Return the value as JSON."""
     encoded: Json
     match value:
-        case Unknown() | Unlimited() | SelfConsumption():
+        case SelfConsumption():
+            encoded = {"self_consumption": value.native}
+        case Unknown() | Unlimited():
             encoded = next(word for word, known in _WORDS.items() if known == value)
         case Limit(number) | Charge(number) | Discharge(number) | Number(number):
             encoded = {next(key for key, kind in _NUMBERS.items() if kind is type(value)): number}
@@ -60,6 +61,8 @@ def decode(written: object) -> Value | Unknown:
     match written:
         case str():
             value = _WORDS.get(written)
+        case {"self_consumption": str(native)}:
+            value = SelfConsumption(native)
         case {"mode": str(name)}:
             value = Mode(name)
         case {"currents": [charge, discharge]}:
@@ -92,7 +95,7 @@ def words(value: Value | Unknown | None) -> str:
         case Limit() | Charge() | Discharge():
             text = f"{type(value).__name__.lower()} {value.watts:g}W"
         case SelfConsumption():
-            text = "self_consumption"
+            text = f"self_consumption {value.native}".rstrip()
         case CurrentLimits():
             text = f"charge {_bound(value.charge)}A, discharge {_bound(value.discharge)}A"
         case SocLimits():

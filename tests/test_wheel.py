@@ -14,8 +14,8 @@ import pytest
 
 import sunhelm
 
-PACKAGES = ("exporter", "sunhelm")
-COMMANDS = ("sunhelm", "sunhelm-exporter")
+PACKAGES = ("controllers", "exporter", "sunhelm")
+COMMANDS = ("sunhelm", "sunhelm-controller", "sunhelm-exporter")
 DATA = (".yaml", ".csv", ".typed")
 
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -141,6 +142,8 @@ class FakeDevice:
     busy: int = 0
     fails: Exception | None = None
     handles: Mapping[str, FakeHandle] = field(default_factory=dict)
+    tasks: Mapping[str, Any] = field(default_factory=dict)
+    feedback: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.handles:

@@ -24,7 +24,7 @@ from sunhelm.devices.control import (
 
 numbers = st.floats(0, 1e9)
 values = st.one_of(
-    st.sampled_from([UNKNOWN, UNLIMITED, SelfConsumption()]),
+    st.sampled_from([UNKNOWN, UNLIMITED, SelfConsumption(), SelfConsumption("eco")]),
     st.builds(Limit, numbers),
     st.builds(Charge, numbers),
     st.builds(Discharge, numbers),

@@ -1,0 +1,255 @@
+"""The controller as a whole: alerts in, judged; devices kept in the state that is asked for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping
+from functools import partial
+from typing import Final
+
+import structlog
+
+from controllers.alertmanager import Alertmanager, NotListed
+from controllers.alerts import Alert
+from controllers.config import Configuration
+from controllers.demand import Demand
+from controllers.inbox import Inbox, judged
+from controllers.journal import Journal, JournalError, Statement
+from controllers.ledger import (
+    Ledger,
+    after_alerts,
+    after_listing,
+    after_time,
+    difference,
+    rebound,
+    recall,
+    transition,
+)
+from controllers.policies import Policies
+from controllers.reconcile import Observer, Reconciler
+from controllers.schema import retention
+from controllers.steady import SteadyTime
+from controllers.values import words
+from sunhelm.devices.clock import SYSTEM_CLOCK, Clock
+from sunhelm.devices.control import ControlledDevice
+from sunhelm.devices.device_config import DeviceConfig
+from sunhelm.devices.site import Site
+
+TICK_S: Final = 1.0
+RETENTION_S: Final = 3600.0
+_POLLING: Final = "(alertmanager)"
+"""The name of a loop that cannot be a device's."""
+
+Open = Callable[[DeviceConfig, Site], ControlledDevice]
+
+_log = structlog.get_logger(__name__)
+
+
+class Controller:
+    """Everything between the door and the devices. `open_device` opens one for control.
+
+    `ledger` holds what is in the journal, never more.
+    """
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        journal: Journal,
+        open_device: Open,
+        *,
+        observer: Observer,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self.clock = clock
+        self.time = SteadyTime(clock)
+        self.journal = journal
+        self.site: Site = configuration.site
+        self.policies: Policies = configuration.policies
+        self.ledger: Ledger = recall(journal, self.policies, self.time.now())
+        self.inbox = Inbox(journal, self._concerns)
+        self._observer = observer
+        self._turn = asyncio.Lock()
+        self._group: asyncio.TaskGroup | None = None
+        self._loops: dict[str, asyncio.Task[None]] = {}
+        self.listed_at: float | None = None
+        self.reconcilers = {
+            device.name: self._reconciler(device, open_device) for device in _controlled(self.site)
+        }
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            self._group = tasks
+            tasks.create_task(self._judge(), name="inbox")
+            tasks.create_task(self._keep_time(), name="time")
+            self._start()
+
+    async def follow(self, configuration: Configuration, open_device: Open) -> None:
+        """Go on by another configuration. Devices that it does not change are kept as they are.
+
+        Raises JournalError, and leaves everything as it was then.
+        """
+        new = {device.name: device for device in _controlled(configuration.site)}
+        same_zone = configuration.site.zone == self.site.zone
+        kept = {
+            name: reconciler
+            for name, reconciler in self.reconcilers.items()
+            if same_zone and name in new and new[name] == self.site.devices[name]
+        }
+        await self._change(lambda ledger: rebound(ledger, configuration.policies, self.time.now()))
+        gone = [reconciler for name, reconciler in self.reconcilers.items() if name not in kept]
+        await self._stop({_POLLING, *(reconciler.device.name for reconciler in gone)})
+        for reconciler in gone:
+            await reconciler.device.close()
+        self.site, self.policies = configuration.site, configuration.policies
+        for reconciler in kept.values():
+            reconciler.ours = self.policies.values(reconciler.device.name)
+        self.reconcilers = {
+            name: kept.get(name) or self._reconciler(device, open_device) for name, device in new.items()
+        }
+        self._start()
+
+    async def close(self) -> None:
+        """Give back what would stay for nobody's good, and close the devices."""
+        for name, reconciler in self.reconcilers.items():
+            try:
+                await reconciler.leave()
+            except JournalError as error:
+                _log.error("journal_failed", device=name, reason=str(error))
+            await reconciler.device.close()
+
+    async def judge(self) -> None:
+        """Wait for alerts, and judge all that are there. Raises JournalError; they are kept then."""
+        alerts = await self.inbox.take()
+        try:
+            await self._change(lambda ledger: after_alerts(ledger, self.policies, alerts), *judged(alerts))
+        except BaseException:
+            self.inbox.put_back(alerts)
+            raise
+
+    async def tick(self) -> None:
+        """Let time do what it does to claims. Raises JournalError."""
+        await self._change(lambda ledger: ledger)
+
+    async def listen(self, alertmanager: Alertmanager) -> None:
+        """Ask Alertmanager which alerts it has, and judge them. Raises NotListed and JournalError."""
+        asked_at = self.time.now()
+        alerts = await alertmanager.alerts(asked_at)
+        await self.listed(alerts, asked_at)
+
+    async def listed(self, alerts: list[Alert], asked_at: float) -> None:
+        """Judge what Alertmanager has listed. Raises JournalError."""
+        ahead_s = self.clock.time() - self.time.now()
+        await self._change(
+            lambda ledger: after_listing(ledger, self.policies, alerts, asked_at=asked_at, ahead_s=ahead_s)
+        )
+        self.listed_at = asked_at
+
+    async def _change(self, change: Callable[[Ledger], Ledger], *statements: Statement) -> None:
+        """Bring the ledger forward: first in the journal, then here, then for the devices."""
+        async with self._turn:
+            now = self.time.now()
+            before = self.ledger
+            after = after_time(change(before), now)
+            noted = [*statements, *difference(before, after, now)]
+            if noted:
+                await self.journal.commit(*noted)
+            self.ledger = after
+        self._tell(before, after)
+
+    def _tell(self, before: Ledger, after: Ledger) -> None:
+        for key, claim in after.claims.items():
+            what = transition(before.claims.get(key), claim)
+            if what is not None:
+                _log.info(
+                    f"claim_{what}",
+                    policy=key.policy,
+                    device=key.device,
+                    fingerprint=key.fingerprint,
+                    state=claim.order.state,
+                    value=words(claim.order.value),
+                    dry_run=claim.order.terms.dry_run,
+                )
+        for reconciler in self.reconcilers.values():
+            reconciler.wake()
+
+    async def _judge(self) -> None:
+        while True:
+            try:
+                await self.judge()
+            except JournalError as error:
+                _log.error("journal_failed", reason=str(error))
+                await self.clock.sleep(TICK_S)
+
+    async def _keep_time(self) -> None:
+        cleaned_at = float("-inf")
+        while True:
+            try:
+                await self.tick()
+                if self.time.now() - cleaned_at >= RETENTION_S:
+                    await self.journal.commit(*retention(self.time.now()))
+                    cleaned_at = self.time.now()
+            except JournalError as error:
+                _log.error("journal_failed", reason=str(error))
+            await self.clock.sleep(TICK_S)
+
+    async def _poll(self, every_s: float) -> None:
+        url = self.policies.alertmanager.url
+        assert url is not None
+        alertmanager = Alertmanager(url)
+        failing = False
+        try:
+            while True:
+                try:
+                    await self.listen(alertmanager)
+                except (NotListed, JournalError) as error:
+                    if not failing:
+                        _log.warning("alertmanager_lost", reason=str(error))
+                    failing = True
+                else:
+                    if failing:
+                        _log.info("alertmanager_back")
+                    failing = False
+                await self.clock.sleep(every_s)
+        finally:
+            await alertmanager.close()
+
+    def _start(self) -> None:
+        """Start every loop that does not run yet."""
+        loops: dict[str, Callable[[], Coroutine[None, None, None]]] = {
+            name: reconciler.run for name, reconciler in self.reconcilers.items()
+        }
+        if self.policies.poll_s is not None:
+            loops[_POLLING] = partial(self._poll, self.policies.poll_s)
+        for name, loop in loops.items():
+            if self._group is not None and (name not in self._loops or self._loops[name].done()):
+                self._loops[name] = self._group.create_task(loop(), name=name)
+
+    async def _stop(self, names: Collection[str]) -> None:
+        stopping = [task for name, task in self._loops.items() if name in names]
+        for task in stopping:
+            task.cancel()
+        await asyncio.gather(*stopping, return_exceptions=True)
+
+    def _concerns(self, alert: Alert) -> bool:
+        return self.policies.concern(alert.labels)
+
+    def _reconciler(self, config: DeviceConfig, open_device: Open) -> Reconciler:
+        device = open_device(config, self.site)
+
+        def asked() -> Mapping[str, Demand]:
+            return self.ledger.demands(config, device.handles, self.time.now())
+
+        return Reconciler(
+            device,
+            self.journal,
+            asked,
+            clock=self.clock,
+            time=self.time,
+            observer=self._observer,
+            ours=self.policies.values(config.name),
+        )
+
+
+def _controlled(site: Site) -> Iterator[DeviceConfig]:
+    return (device for device in site.devices.values() if device.control.enabled)

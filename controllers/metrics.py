@@ -1,0 +1,226 @@
+"""What the controller tells of itself on `/metrics`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from prometheus_client import Counter
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from controllers.claims import End
+from controllers.controller import Controller
+from controllers.limits import looseness
+from controllers.writing import Outcome
+from sunhelm.devices.control import (
+    Charge,
+    Discharge,
+    Limit,
+    Number,
+    SelfConsumption,
+    Unknown,
+    Unlimited,
+    Value,
+)
+from sunhelm.service.metrics import ProcessMetrics
+
+PREFIX: Final = "sunhelm_controller"
+_STATE: Final = ("device", "state")
+
+
+class Counts:
+    """What happens, counted from the start of the process on."""
+
+    def __init__(self, process: ProcessMetrics) -> None:
+        registry = process.registry
+        self._writes = Counter(
+            f"{PREFIX}_writes",
+            "Commands to devices that have ended, by what became of them and why.",
+            (*_STATE, "outcome", "reason"),
+            registry=registry,
+        )
+        self._foreign = Counter(
+            f"{PREFIX}_foreign_writes",
+            "Values that somebody else has changed while they were ours to keep.",
+            _STATE,
+            registry=registry,
+        )
+        self._deliveries = Counter(
+            f"{PREFIX}_deliveries", "Webhooks, by how they were answered.", ("answer",), registry=registry
+        )
+        self._alerts = Counter(
+            f"{PREFIX}_alerts", "Alerts delivered that mean something here.", registry=registry
+        )
+        for answer in ("accepted", "refused", "failed"):
+            self._deliveries.labels(answer)
+
+    def ended(self, device: str, state: str, outcome: Outcome) -> None:
+        """Count a command that has ended."""
+        self._writes.labels(device, state, outcome.result.value, outcome.reason).inc()
+
+    def foreign(self, device: str, state: str) -> None:
+        """Count a change by somebody else."""
+        self._foreign.labels(device, state).inc()
+
+    def delivered(self, answer: str, alerts: int = 0) -> None:
+        """Count a webhook and its alerts."""
+        self._deliveries.labels(answer).inc()
+        self._alerts.inc(alerts)
+
+
+def amount(value: Value | Unknown | None) -> float | None:
+    """Return a value as a number: watts, charging negative, no limit infinite; None when it is none."""
+    match value:
+        case Unlimited() | Limit():
+            return looseness(value)
+        case Charge():
+            return -value.watts
+        case Discharge():
+            return value.watts
+        case Number():
+            return value.value
+        case SelfConsumption():
+            return 0.0
+        case _:
+            return None
+
+
+class ControllerCollector(Collector):
+    """What is asked, written and observed now, read when somebody looks."""
+
+    def __init__(self, controller: Controller) -> None:
+        self._controller = controller
+
+    def collect(self) -> Iterator[Metric]:
+        yield from self._states()
+        yield from self._devices()
+        yield from self._claims()
+        yield from self._surroundings()
+
+    def _states(self) -> Iterator[Metric]:
+        now = self._controller.time.now()
+        named = [
+            ([name, state], status)
+            for name, reconciler in self._controller.reconcilers.items()
+            for state, status in reconciler.statuses.items()
+        ]
+        sides = {
+            "desired": "What a device shall hold: watts, +Inf without a limit, charging negative.",
+            "written": "What was last written to it.",
+            "observed": "What was last read from it.",
+        }
+        for side, text in sides.items():
+            family = GaugeMetricFamily(f"{PREFIX}_{side}", text, labels=_STATE)
+            for labels, status in named:
+                number = amount(getattr(status, side))
+                if number is not None:
+                    family.add_metric(labels, number)
+            yield family
+        yield _family(
+            "differs_seconds",
+            "How long the device has not held what it shall; 0 when it does.",
+            [(labels, _since(status.differs_since, now)) for labels, status in named],
+            _STATE,
+        )
+        yield _family(
+            "fail_safe",
+            "Whether the fail-safe is in force, because nobody can say what is asked.",
+            [(labels, float(status.fail_safe)) for labels, status in named],
+            _STATE,
+        )
+        yield _family(
+            "stands_back",
+            "Whether a person is needed, or something forbids to write, by the reason.",
+            [([*labels, status.stands_back], 1.0) for labels, status in named if status.stands_back],
+            (*_STATE, "reason"),
+        )
+        yield from _feedback(self._controller)
+
+    def _devices(self) -> Iterator[Metric]:
+        reconcilers = self._controller.reconcilers
+        yield _family(
+            "budget_left",
+            "Changes of settings that survive a power cut left for new claims within 24 hours.",
+            [([name], float(reconciler.budget.left)) for name, reconciler in reconcilers.items()],
+            ("device",),
+        )
+        yield _family(
+            "device_failure",
+            "Whether the device could not be spoken with, by the reason.",
+            [([name, each.failing], 1.0) for name, each in reconcilers.items() if each.failing],
+            ("device", "reason"),
+        )
+
+    def _claims(self) -> Iterator[Metric]:
+        now, ledger = self._controller.time.now(), self._controller.ledger
+        counts = dict.fromkeys(self._controller.policies.policies, 0.0)
+        expired, ages = dict(counts), dict(counts)
+        for claim in ledger.claims.values():
+            policy = claim.key.policy
+            if claim.live:
+                counts[policy] = counts.get(policy, 0.0) + 1
+                ages[policy] = max(ages.get(policy, 0.0), now - claim.renewed_at)
+            elif claim.ended is End.EXPIRED:
+                expired[policy] = expired.get(policy, 0.0) + 1
+        yield _by_policy("claims", "Claims that live.", counts)
+        yield _by_policy(
+            "claims_expired", "Claims whose end nobody has told, so that a fail-safe holds.", expired
+        )
+        yield _by_policy("lease_age_seconds", "How long ago the oldest lease was renewed.", ages)
+        yield _family(
+            "claims_refused",
+            "Claims that were not made because the policy had begun too many.",
+            [(list(key), float(count)) for key, count in ledger.refused.items()],
+            ("policy", "reason"),
+        )
+
+    def _surroundings(self) -> Iterator[Metric]:
+        controller = self._controller
+        now, heartbeat = controller.time.now(), controller.ledger.heartbeat
+        yield _single(
+            "inbox_alerts", "Alerts that are kept and not judged yet.", float(len(controller.inbox))
+        )
+        yield _single(
+            "inbox_age_seconds", "How long the oldest of them waits.", _since(controller.inbox.oldest, now)
+        )
+        if heartbeat is not None:
+            yield _single("heartbeat_late", "Whether the heartbeat is late.", float(heartbeat.late(now)))
+            if heartbeat.seen_at is not None:
+                text = "How long ago the heartbeat was seen; absent until it was."
+                yield _single("heartbeat_age_seconds", text, now - heartbeat.seen_at)
+        if controller.listed_at is not None:
+            text = "How long ago Alertmanager listed its alerts."
+            yield _single("alertmanager_age_seconds", text, now - controller.listed_at)
+
+
+def _feedback(controller: Controller) -> Iterator[Metric]:
+    yield _family(
+        "device_feedback",
+        "How the last operation of each kind ended, in the device's own numbers.",
+        [
+            ([name, operation], float(number))
+            for name, reconciler in controller.reconcilers.items()
+            for operation, number in reconciler.device.feedback.items()
+        ],
+        ("device", "operation"),
+    )
+
+
+def _since(moment: float | None, now: float) -> float:
+    return 0.0 if moment is None else max(0.0, now - moment)
+
+
+def _single(name: str, text: str, value: float) -> Metric:
+    return GaugeMetricFamily(f"{PREFIX}_{name}", text, value=value)
+
+
+def _by_policy(name: str, text: str, values: dict[str, float]) -> Metric:
+    return _family(name, text, [([policy], value) for policy, value in values.items()], ("policy",))
+
+
+def _family(name: str, text: str, values: list[tuple[list[str], float]], labels: tuple[str, ...]) -> Metric:
+    family = GaugeMetricFamily(f"{PREFIX}_{name}", text, labels=labels)
+    for own, value in values:
+        family.add_metric(own, value)
+    return family

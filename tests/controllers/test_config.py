@@ -1,0 +1,318 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from controllers.config import Configuration, load_configuration
+from sunhelm.configuration.mistakes import ConfigurationError
+from sunhelm.devices.control import (
+    UNLIMITED,
+    Action,
+    Charge,
+    CurrentLimits,
+    Hazard,
+    Limit,
+    Mode,
+    Number,
+    Promise,
+    Proof,
+    Rung,
+    SocLimits,
+    Storage,
+)
+
+SITE = """\
+site: {name: home, zone: Europe/Amsterdam}
+devices:
+  roof:
+    {family: sec1000s, host: 192.0.2.8, rated_power: 10kW, control: {enabled: true, allow: [limit_export]}}
+  shed: {family: sec1000s, host: 192.0.2.9, control: {enabled: true, allow: [limit_export]}}
+  meter: {family: victron, host: 192.0.2.10}
+"""
+HEARTBEAT = "alertmanager: {url: 'http://127.0.0.1:9093', heartbeat: {match: {alertname: Watchdog}}}\n"
+
+
+def promise(key: str, *actions: Action, **promised: Any) -> Promise:
+    promised = {"hazard": Hazard.AUTOMATIC, "low": 0.0, "high": 100_000.0, **promised}
+    return Promise(
+        key=key,
+        actions=actions,
+        rung=Rung.PERSISTENT,
+        storage=Storage.PERSISTENT,
+        proof=Proof.READ_BACK,
+        **promised,
+    )
+
+
+PROMISES = {
+    each.key: each
+    for each in (
+        promise("export_limit", Action.LIMIT_EXPORT, hazard=Hazard.OPT_IN),
+        promise("battery", Action.CHARGE, Action.DISCHARGE),
+        promise("mode", Action.SET_MODE, hazards={"native:off": Hazard.PERSON}),
+        promise("current_limits", Action.SET_CURRENT_LIMITS),
+        promise("soc_limits", Action.SET_SOC_LIMITS),
+        promise("setting:power_factor", Action.SET, low=0.8, high=1.0),
+        promise("setting:capacity", Action.SET, hazard=Hazard.NEVER),
+    )
+}
+
+
+def promises(config: object, site: object) -> Mapping[str, Promise]:
+    return PROMISES
+
+
+def load(folder: Path, text: str, **options: Any) -> Configuration:
+    path = folder / "sunhelm.yml"
+    path.write_text(text, encoding="utf-8")
+    return load_configuration(path, **{"promises": promises, **options})
+
+
+def mistakes(folder: Path, text: str, **options: Any) -> list[str]:
+    with pytest.raises(ConfigurationError) as caught:
+        load(folder, text, **options)
+    return [str(mistake).removeprefix(f"{folder}/sunhelm.yml:") for mistake in caught.value.mistakes]
+
+
+def policy(action: str, parameters: str, **more: str) -> str:
+    keys = {"match": "{alertname: A}", "device": "roof", "action": action, "with": parameters, **more}
+    return "policies:\n  one:\n" + "".join(f"    {key}: {value}\n" for key, value in keys.items())
+
+
+def only(folder: Path, action: str, parameters: str, **more: str) -> Any:
+    configuration = load(folder, SITE + HEARTBEAT + policy(action, parameters, **more))
+    return configuration.policies.policies["one"]
+
+
+def test_without_policies_there_are_none(tmp_path: Path) -> None:
+    assert load(tmp_path, SITE).policies.policies == {}
+
+
+def test_a_policy_says_who_asks_for_what_and_how_long(tmp_path: Path) -> None:
+    one = only(tmp_path, "limit_export", "{limit: 0W}", lease="10m", max_life="24h", priority="10")
+
+    assert one.values == {"roof": Limit(0)}
+    assert (one.terms.lease_s, one.terms.min_life_s, one.terms.max_life_s) == (600.0, 600.0, 86_400.0)
+    assert (one.terms.priority, one.state, one.terms.dry_run) == (10, "export_limit", False)
+
+
+@pytest.mark.parametrize(
+    ("action", "parameters", "value"),
+    [
+        ("limit_export", "{limit: 60%}", Limit(6000)),
+        ("charge", "{power: 2kW}", Charge(2000)),
+        ("set_current_limits", "{charge: 20A}", CurrentLimits(charge=20)),
+        ("set_soc_limits", "{minimum: 20%, maximum: 90%}", SocLimits(0.2, 0.9)),
+        ("set_mode", "{mode: backup}", Mode("backup")),
+        ("set_mode", "{mode: 'native:night mode'}", Mode("native:night mode")),
+        ("set", "{setting: power_factor, value: 0.9}", Number(0.9)),
+    ],
+)
+def test_every_action_has_parameters_of_its_own(
+    tmp_path: Path, action: str, parameters: str, value: object
+) -> None:
+    assert only(tmp_path, action, parameters).values == {"roof": value}
+
+
+def test_no_watts_is_a_limit_and_none_cannot_be_asked_for(tmp_path: Path) -> None:  # S15, S29
+    assert only(tmp_path, "limit_export", "{limit: 0W}").values["roof"] != UNLIMITED
+    (mistake,) = mistakes(tmp_path, SITE + HEARTBEAT + policy("limit_export", "{limit: unlimited}"))
+    assert "is not an amount in watts" in mistake
+
+
+@pytest.mark.parametrize(
+    ("action", "parameters", "words"),
+    [
+        ("limit_export", "{limit: -5W}", "at least 0W"),
+        ("limit_export", "{limit: 120%}", "0% to 100%"),
+        ("limit_export", "{limit: 500}", "500 is not an amount in watts"),
+        ("limit_export", "{limit: 101kW}", "out of the range of roof, 0 to 100000"),
+        ("limit_export", "{}", "one.with.limit: is missing"),
+        ("charge", "{power: 0W}", "too small"),
+        ("set_soc_limits", "{minimum: 120%}", "too large"),
+        ("set_mode", "{mode: warp}", "is not a mode"),
+        ("set", "{setting: power_factor, value: 2}", "out of the range of roof, 0.8 to 1"),
+    ],
+)
+def test_what_is_out_of_range_is_refused_when_it_is_read(  # S25
+    tmp_path: Path, action: str, parameters: str, words: str
+) -> None:
+    (mistake,) = mistakes(tmp_path, SITE + HEARTBEAT + policy(action, parameters))
+
+    assert words in mistake
+
+
+@pytest.mark.parametrize(
+    ("action", "parameters", "words"),
+    [
+        ("limit_production", "{limit: 0W}", "not possible on roof; it can charge, discharge, limit_export"),
+        ("set", "{setting: wifi, value: 1}", "not possible on roof"),
+        ("set", "{setting: capacity, value: 1}", "is never done"),
+        ("set_mode", "{mode: 'native:off'}", "for a person only"),
+        ("restart", "{}", "nothing that this version lets a policy ask for"),
+        ("curtail", "{}", '"curtail" is not'),
+    ],
+)
+def test_what_a_device_cannot_or_must_not_do_is_refused(  # S5
+    tmp_path: Path, action: str, parameters: str, words: str
+) -> None:
+    assert any(
+        words in mistake for mistake in mistakes(tmp_path, SITE + HEARTBEAT + policy(action, parameters))
+    )
+
+
+def test_what_needs_the_owners_word_is_refused_without_it(tmp_path: Path) -> None:  # S3
+    site = SITE.replace(", allow: [limit_export]", "")
+
+    (mistake,) = mistakes(tmp_path, site + HEARTBEAT + policy("limit_export", "{limit: 0W}"))
+    assert "needs its owner's word: control: {allow: [limit_export]}" in mistake
+
+
+def test_a_device_may_only_be_read_unless_its_owner_enables_control(tmp_path: Path) -> None:  # S3
+    text = SITE + HEARTBEAT + policy("limit_export", "{limit: 0W}", device="meter")
+
+    (mistake,) = mistakes(tmp_path, text)
+    assert mistake == (
+        '11:13: policies.one.device: "meter" may only be read; it needs control: {enabled: true}'
+    )
+
+
+def test_a_device_that_is_not_there_is_refused_with_the_nearest(tmp_path: Path) -> None:  # S30
+    (mistake,) = mistakes(tmp_path, SITE + HEARTBEAT + policy("limit_export", "{limit: 0W}", device="rof"))
+
+    assert 'policies.one.device: "rof" is not one of the devices. Did you mean "roof"?' in mistake
+
+
+def test_limiting_export_without_a_heartbeat_is_refused(tmp_path: Path) -> None:
+    (mistake,) = mistakes(
+        tmp_path, f"{SITE}alertmanager: {{url: 'http://am:9093'}}\n{policy('limit_export', '{limit: 0W}')}"
+    )
+
+    assert "there is no alertmanager.heartbeat" in mistake
+
+
+def test_a_min_life_above_max_life_is_refused(tmp_path: Path) -> None:
+    text = SITE + HEARTBEAT + policy("charge", "{power: 1kW}", min_life="2h", max_life="1h")
+
+    (mistake,) = mistakes(tmp_path, text)
+    assert "policies.one.min_life: 7200s is more than max_life, 3600s" in mistake
+
+
+def test_a_lease_that_repeats_cannot_renew_is_refused_unless_alertmanager_is_asked(tmp_path: Path) -> None:
+    pushed = "alertmanager: {repeat_interval: 1h, heartbeat: {match: {alertname: Watchdog}}}\n"
+    text = SITE + pushed + policy("limit_export", "{limit: 0W}", lease="119m")
+
+    (mistake,) = mistakes(tmp_path, text)
+    assert "shorter than twice alertmanager.repeat_interval, 7200s" in mistake
+    assert load(tmp_path, text.replace("119m", "2h")).policies.poll_s is None
+    unsaid = load(tmp_path, text.replace("    lease: 119m\n", ""))
+    assert unsaid.policies.policies["one"].terms.lease_s == 7200.0
+
+
+def test_alertmanager_is_asked_thrice_a_lease(tmp_path: Path) -> None:
+    text = SITE + HEARTBEAT + policy("limit_export", "{limit: 0W}", lease="9m")
+
+    assert load(tmp_path, text).policies.poll_s == 180.0
+
+
+def test_a_share_of_a_power_that_nobody_knows_is_refused(tmp_path: Path) -> None:
+    (mistake,) = mistakes(tmp_path, SITE + HEARTBEAT + policy("limit_export", "{limit: 50%}", device="shed"))
+
+    assert "the device has no rated_power (shed)" in mistake
+
+
+def test_policies_that_contradict_each_other_are_refused_unless_one_goes_before(tmp_path: Path) -> None:
+    text = SITE + HEARTBEAT + policy("charge", "{power: 1kW}")
+    text += "  two: {match: {alertname: B}, device: roof, action: discharge, with: {power: 1kW}}\n"
+
+    (mistake,) = mistakes(tmp_path, text)
+    assert "policies.two: asks for another state of roof than policies.one" in mistake
+    load(tmp_path, text.replace("with: {power: 1kW}}", "with: {power: 1kW}, priority: 1}"))
+
+
+def test_several_limits_are_no_contradiction(tmp_path: Path) -> None:
+    text = SITE + HEARTBEAT + policy("limit_export", "{limit: 0W}")
+    text += "  two: {match: {alertname: B}, device: roof, action: limit_export, with: {limit: 5kW}}\n"
+
+    assert load(tmp_path, text).policies.values("roof") == {"export_limit": (Limit(0), Limit(5000))}
+
+
+def test_a_label_may_name_the_device_among_those_that_may_be_commanded(tmp_path: Path) -> None:
+    one = only(tmp_path, "limit_export", "{limit: 0W}", device="from_label")
+
+    assert set(one.values) == {"roof", "shed"}
+    assert one.order("f", {"device": "shed"}).key.device == "shed"
+    assert one.order("f", {"device": "meter"}) is None
+    assert one.order("f", {}) is None
+
+
+def test_labels_match_exactly_and_all_of_them(tmp_path: Path) -> None:
+    one = only(tmp_path, "limit_export", "{limit: 0W}", match="{alertname: A, zone: nl}")
+
+    assert one.matches({"alertname": "A", "zone": "nl", "other": "x"})
+    assert not one.matches({"alertname": "A"})
+    assert not one.matches({"alertname": "A", "zone": "nl.*"})
+
+
+def test_all_mistakes_are_told_at_once_with_their_places(tmp_path: Path) -> None:
+    text = """\
+alertmanager: {url: 'am:9093', hartbeat: {}}
+policies:
+  Night Time: {match: {}, device: roof, action: charge, with: {power: 1kW}}
+  day: {match: {alertname: A}, device: roof, action: charge, with: {powr: 1kW}, lease: 0s}
+"""
+    found = mistakes(tmp_path, SITE.replace("allow: [limit_export]", "allow: [limit_exports]", 1) + text)
+
+    assert [mistake.split(": ")[1] for mistake in found] == [
+        "devices.roof.control.allow[0]",
+        "alertmanager.url",
+        "alertmanager.hartbeat",
+        "policies.Night Time",
+        "policies.Night Time.match",
+        "policies.day.with.power",
+        "policies.day.with.powr",
+        "policies.day.lease",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fail_safe", "words"),
+    [
+        (
+            "{charge: {limit: 1kW}}",
+            "a limit in watts is a fail-safe of limit_export or limit_production only",
+        ),
+        ("{limit_exprt: hold}", "is not an action. Did you mean"),
+    ],
+)
+def test_a_fail_safe_that_means_nothing_is_refused(tmp_path: Path, fail_safe: str, words: str) -> None:
+    site = SITE.replace("allow: [limit_export]", f"fail_safe: {fail_safe}", 1)
+
+    assert any(words in mistake for mistake in mistakes(tmp_path, site))
+
+
+def test_what_a_real_device_can_do_is_known_without_speaking_to_it(tmp_path: Path) -> None:
+    """A limit of the SEC1000S stays when the controller dies: it needs the owner's word."""
+    site = SITE.replace("rated_power: 10kW,", "rated_power: 10kW, export_limit: {phases: sum},")
+    site = site.replace(
+        "  shed: {family: sec1000s, host: 192.0.2.9, control: {enabled: true, allow: [limit_export]}}\n", ""
+    )
+    text = site + HEARTBEAT + policy("limit_export", "{limit: 0W}")
+    path = tmp_path / "sunhelm.yml"
+    path.write_text(text, encoding="utf-8")
+
+    assert load_configuration(path).policies.policies["one"].values == {"roof": Limit(0)}
+    path.write_text(text.replace(", allow: [limit_export]", ""), encoding="utf-8")
+    with pytest.raises(ConfigurationError, match="owner's word"):
+        load_configuration(path)
+
+
+def test_a_device_that_cannot_be_commanded_is_a_mistake(tmp_path: Path) -> None:
+    path = tmp_path / "sunhelm.yml"
+    path.write_text(SITE, encoding="utf-8")
+
+    with pytest.raises(ConfigurationError, match=r"devices\.roof\.control: .*phases"):
+        load_configuration(path)

@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from controllers.alerts import Alert, Status
+from controllers.claims import ClaimKey, End, Terms
+from controllers.journal import Journal
+from controllers.ledger import (
+    Ledger,
+    after_alerts,
+    after_hold,
+    after_listing,
+    after_release,
+    after_time,
+    difference,
+    rebound,
+    recall,
+)
+from controllers.policies import AlertmanagerSection, HeartbeatSection, Policies, Policy
+from sunhelm.devices.control import Action, Limit
+from sunhelm.devices.device_config import DeviceConfig
+
+PRICE = Policy(
+    name="price",
+    match={"alertname": "Price"},
+    action=Action.LIMIT_EXPORT,
+    values={"roof": Limit(0)},
+    terms=Terms(lease_s=600, max_life_s=86_400, min_life_s=0),
+)
+POLICIES = Policies(
+    policies={"price": PRICE},
+    alertmanager=AlertmanagerSection(heartbeat=HeartbeatSection(match={"alertname": "Watchdog"})),
+)
+KEY = ClaimKey("price", "f1", "roof")
+ROOF = DeviceConfig(name="roof", family="sec1000s")
+
+
+def price(status: Status = Status.FIRING, now: float = 100.0, **more: float) -> Alert:
+    times = {"starts_at": 50.0, "ends_at": 0.0, "stamp": now, "seen_at": now, **more}
+    return Alert(fingerprint="f1", status=status, labels={"alertname": "Price", "x": "y"}, **times)
+
+
+def watchdog(status: Status = Status.FIRING, now: float = 100.0, **more: float) -> Alert:
+    times = {"starts_at": 1.0, "stamp": now, "seen_at": now, **more}
+    return Alert(fingerprint="w", status=status, labels={"alertname": "Watchdog"}, **times)
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    journal = Journal(tmp_path / "state")
+    ledger = recall(journal, POLICIES, 0.0)
+    journal.close()
+    return ledger
+
+
+@pytest.fixture
+def curtailed(ledger: Ledger) -> Ledger:
+    """With a heartbeat and a claim, both seen at 100."""
+    return after_alerts(ledger, POLICIES, [watchdog(), price()])
+
+
+def ended(ledger: Ledger) -> End | None:
+    return ledger.claims[KEY].ended
+
+
+def asked(ledger: Ledger, now: float) -> object:
+    return ledger.demands(ROOF, ["export_limit"], now)["export_limit"].value
+
+
+def test_an_alert_asks_for_what_its_policy_declares(curtailed: Ledger) -> None:
+    assert asked(curtailed, 100.0) == Limit(0)
+
+
+def test_a_resolved_alert_makes_no_claim(ledger: Ledger) -> None:  # W1
+    after = after_alerts(ledger, POLICIES, [watchdog(), price(Status.RESOLVED, ends_at=90.0)])
+
+    assert after.claims == {}
+
+
+def test_an_alert_that_no_policy_names_means_nothing(ledger: Ledger) -> None:
+    other = replace(price(), labels={"alertname": "Prices"})
+
+    assert after_alerts(ledger, POLICIES, [other]) == ledger
+    assert not POLICIES.concern(other.labels)
+
+
+def test_deliveries_are_never_counted(curtailed: Ledger) -> None:  # W4
+    again = after_alerts(curtailed, POLICIES, [price(), price()])
+
+    assert again == curtailed
+
+
+def test_a_resolved_alert_with_a_later_heartbeat_ends_the_claim(curtailed: Ledger) -> None:  # W2
+    told = after_alerts(curtailed, POLICIES, [price(Status.RESOLVED, 160.0, ends_at=150.0)])
+    assert ended(after_time(told, 161.0)) is None
+
+    proven = after_time(after_alerts(told, POLICIES, [watchdog(now=170.0)]), 170.0)
+    assert ended(proven) is End.RESOLVED
+    assert asked(proven, 170.0) is None
+
+
+def test_a_killed_prometheus_resolves_everything_and_loosens_nothing(curtailed: Ledger) -> None:  # S14
+    gone = [price(Status.RESOLVED, 400.0, ends_at=390.0), watchdog(Status.RESOLVED, 400.0, ends_at=390.0)]
+    after = after_time(after_alerts(curtailed, POLICIES, gone), 400.0)
+
+    assert ended(after) is End.EXPIRED
+    assert asked(after_time(after, 1e6), 1e6) == Limit(0)
+
+
+def test_an_old_resolved_heartbeat_that_comes_late_is_no_alarm(curtailed: Ledger) -> None:  # W5
+    after = after_alerts(curtailed, POLICIES, [watchdog(Status.RESOLVED, 110.0, ends_at=60.0)])
+
+    assert not after.late(110.0)
+
+
+def test_what_alertmanager_no_longer_lists_ends_while_it_lists_the_heartbeat(curtailed: Ledger) -> None:
+    after = after_time(after_listing(curtailed, POLICIES, [watchdog(now=160.0)], asked_at=165.0), 165.0)
+
+    assert ended(after) is End.RESOLVED
+
+
+def test_an_empty_list_expires_and_keeps(curtailed: Ledger) -> None:  # S14
+    after = after_time(after_listing(curtailed, POLICIES, [], asked_at=165.0), 165.0)
+
+    assert ended(after) is End.EXPIRED
+    assert asked(after, 165.0) == Limit(0)
+
+
+def test_a_heartbeat_older_than_the_claim_proves_no_absence(curtailed: Ledger) -> None:
+    after = after_listing(curtailed, POLICIES, [watchdog(now=99.0, seen_at=165.0)], asked_at=165.0)
+
+    assert ended(after_time(after, 165.0)) is None
+
+
+def test_a_delivery_that_overtook_the_list_is_not_undone_by_it(curtailed: Ledger) -> None:
+    after = after_listing(curtailed, POLICIES, [watchdog(now=160.0)], asked_at=100.0)
+
+    assert ended(after_time(after, 165.0)) is None
+
+
+def test_a_silence_ends_the_claim_at_once_and_its_end_makes_it_again(curtailed: Ledger) -> None:
+    quiet = [watchdog(Status.SILENCED, 160.0), price(Status.SILENCED, 160.0)]
+    after = after_time(after_listing(curtailed, POLICIES, quiet, asked_at=160.0), 160.0)
+    assert ended(after) is End.SILENCED
+    assert not after.late(200.0)
+
+    loud = [watchdog(now=220.0), price(now=220.0)]
+    assert ended(after_listing(after, POLICIES, loud, asked_at=220.0)) is None
+
+
+def test_a_person_releases_a_claim_and_what_it_left_behind(curtailed: Ledger) -> None:
+    assert asked(after_release(curtailed, KEY, 110.0), 110.0) is None
+    expired = after_time(curtailed, 5000.0)
+    assert (asked(expired, 5000.0), asked(after_release(expired, KEY, 5001.0), 5001.0)) == (Limit(0), None)
+
+
+def test_a_hold_keeps_alerts_from_a_device_for_a_time(curtailed: Ledger) -> None:
+    held = after_hold(curtailed, "roof", 200.0)
+
+    assert (asked(held, 150.0), asked(held, 200.0)) == (None, Limit(0))
+
+
+def test_a_policy_begins_no_more_than_it_may(ledger: Ledger) -> None:  # W9
+    rare = replace(PRICE, cooldown_s=100.0, most_a_day=2)
+    policies = replace(POLICIES, policies={"price": rare})
+    for n, now in enumerate((0.0, 50.0, 150.0, 400.0, 90_000.0)):
+        alert = replace(price(now=now), fingerprint=f"n{n}", starts_at=now)
+        ledger = after_alerts(ledger, policies, [alert])
+
+    assert [key.fingerprint for key in ledger.claims] == ["n0", "n2", "n4"]
+    assert ledger.refused == {("price", "cooldown"): 1, ("price", "most_a_day"): 1}
+
+
+def test_a_policy_that_is_taken_away_releases_its_claims(curtailed: Ledger) -> None:
+    assert asked(rebound(curtailed, replace(POLICIES, policies={}), 110.0), 110.0) is None
+
+
+def test_a_policy_that_is_changed_changes_its_claims(curtailed: Ledger) -> None:
+    milder = replace(PRICE, values={"roof": Limit(700)})
+
+    assert asked(rebound(curtailed, replace(POLICIES, policies={"price": milder}), 110.0), 110.0) == Limit(
+        700
+    )
+
+
+async def test_the_journal_brings_back_the_same_ledger(curtailed: Ledger, tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "other")
+    held = after_hold(curtailed, "roof", 200.0)
+    await journal.commit(*difference(Ledger(), held, 100.0))
+
+    assert recall(journal, POLICIES, 150.0) == held
+    assert journal.read("SELECT what FROM transitions") == [("made",)]
+    journal.close()
