@@ -17,6 +17,8 @@ BREACHES = {
         ("sunhelm/devices/breach.py", "import sunhelm.simulator"),
         ("sunhelm/cli/breach.py", "import exporter"),
         ("exporter/breach.py", "import sunhelm.cli"),
+        ("exporter/breach.py", "import controllers"),
+        ("controllers/breach.py", "import exporter"),
         ("sunhelm/configuration/breach.py", "import sunhelm.devices.errors"),
     ],
     "A device knows its family, a family its registers, and these the links": [
@@ -25,7 +27,10 @@ BREACHES = {
         ("sunhelm/devices/registers/breach.py", "import sunhelm.devices.families.spec"),
     ],
     "Registers do no I/O": [("sunhelm/devices/registers/breach.py", "import asyncio")],
-    "The exporter knows no simulator": [("exporter/breach.py", "import sunhelm.simulator")],
+    "The exporter and the controller know no simulator": [
+        ("exporter/breach.py", "import sunhelm.simulator"),
+        ("controllers/breach.py", "import sunhelm.simulator"),
+    ],
     "The exporter cannot reach what writes to a device": [
         ("sunhelm/devices/breach.py", "import sunhelm.devices.links.control"),
         ("sunhelm/devices/breach.py", "import sunhelm.devices.families.victron.control"),
@@ -42,7 +47,10 @@ BREACHES = {
     "The Prometheus client stays in the applications and the service": [
         ("sunhelm/devices/breach.py", "import prometheus_client")
     ],
-    "The InfluxDB client stays in the exporter": [("sunhelm/service/breach.py", "import influxdb_client")],
+    "The InfluxDB client stays in the exporter": [
+        ("sunhelm/service/breach.py", "import influxdb_client"),
+        ("controllers/breach.py", "import influxdb_client"),
+    ],
     "Devices speak HTTP only through the links": [("sunhelm/devices/breach.py", "import aiohttp.web")],
 }
 
@@ -63,7 +71,7 @@ def lint_imports(folder: Path) -> str:
 def copy(root: Path, tmp_path: Path) -> Path:
     """A copy of the sources, to break contracts in."""
     without = shutil.ignore_patterns("__pycache__")
-    for package in ("exporter", "sunhelm"):
+    for package in ("controllers", "exporter", "sunhelm"):
         shutil.copytree(root / package, tmp_path / package, ignore=without)
     shutil.copy(root / "pyproject.toml", tmp_path)
     return tmp_path
