@@ -35,7 +35,18 @@ from controllers.steady import SteadyTime
 from controllers.values import words
 from controllers.writing import EXCHANGE_S, Outcome, Result, write_and_prove
 from sunhelm.devices.clock import Clock, Deadline
-from sunhelm.devices.control import UNKNOWN, ControlledDevice, Handle, Proof, Rung, Storage, Unknown, Value
+from sunhelm.devices.control import (
+    UNKNOWN,
+    Charge,
+    ControlledDevice,
+    Discharge,
+    Handle,
+    Proof,
+    Rung,
+    Storage,
+    Unknown,
+    Value,
+)
 from sunhelm.devices.errors import Asleep, Busy, DeviceError, Unreachable
 
 WATCH_S: Final = 60.0
@@ -202,14 +213,16 @@ class Reconciler:
             return None
         if any(status.differs_since is not None and not status.stands_back for status in self._watched()):
             self._failures += 1
-            return self._backoff_s()
-        self._failures = 0
+            again_s = self._backoff_s()
+        else:
+            self._failures = 0
+            again_s = WATCH_S
         renewals = [
             renewal_s(handle.promise)
             for state, handle in self.device.handles.items()
             if state in self._kept and self._kept[state].written
         ]
-        return min([every for every in renewals if every is not None], default=WATCH_S)
+        return min([again_s, *(every for every in renewals if every is not None)])
 
     def _backoff_s(self) -> float:
         return min(FIRST_RETRY_S * 2.0 ** min(self._failures - 1, 10), WATCH_S)
@@ -346,6 +359,7 @@ class Reconciler:
     def _state(self, handle: Handle, demand: Demand, observed: Value | Unknown) -> State:
         now = self._time.now()
         kept = self._kept.get(handle.promise.key, Kept()).since(now)
+        observed = _as_told(handle, kept, observed)
         return State(
             asked=demand.value,
             baseline=kept.baseline,
@@ -355,7 +369,7 @@ class Reconciler:
             foreign=len(kept.foreign),
             forgotten=len(kept.forgotten) if kept.proven else 0,
             stood_back=kept.stood_back,
-            blind=handle.promise.proof is not Proof.READ_BACK and isinstance(observed, Unknown),
+            blind=isinstance(observed, Unknown) and _is_blind(handle, kept),
             renew=is_due(handle.promise, kept.written_at, now),
         )
 
@@ -395,3 +409,20 @@ class Reconciler:
         finally:
             if timer is not None:
                 timer.cancel()
+
+
+def _as_told(handle: Handle, kept: Kept, observed: Value | Unknown) -> Value | Unknown:
+    """Return what the device was told, where only its effect can be read and that shows that it obeys.
+
+    How much power moves just then is no number that somebody has written.
+    """
+    moves = isinstance(observed, Charge | Discharge)
+    if handle.promise.proof is Proof.EFFECT and moves and kept.written:
+        return kept.written[-1]
+    return observed
+
+
+def _is_blind(handle: Handle, kept: Kept) -> bool:
+    """Return whether to go on without reading; what shows its effect may be somebody else's at first."""
+    proof = handle.promise.proof
+    return proof is Proof.NONE or (proof is Proof.EFFECT and bool(kept.written))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from controllers.leases import renewal_s
 from sunhelm.devices.clock import Clock, Deadline
 from sunhelm.devices.control import Handle, Proof, Unknown, Value
 from sunhelm.devices.errors import DeviceError
@@ -58,7 +59,9 @@ async def write_and_prove(handle: Handle, value: Value, clock: Clock) -> Outcome
 async def _prove(handle: Handle, value: Value, clock: Clock) -> Outcome:
     """Poll: a first answer may still be the value before."""
     promise = handle.promise
-    deadline = Deadline.after(promise.settle_s + promise.prove_s, clock)
+    # A command that must be repeated falls asleep if its proof is waited for longer than that.
+    patience_s = min(promise.prove_s, renewal_s(promise) or promise.prove_s)
+    deadline = Deadline.after(promise.settle_s + patience_s, clock)
     await clock.sleep(promise.settle_s)
     reason = "not_proven"
     while True:

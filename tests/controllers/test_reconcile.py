@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from controllers import records
 from controllers.demand import Demand
 from controllers.journal import Journal
 from controllers.records import Kept
-from sunhelm.devices.control import UNKNOWN, UNLIMITED, Charge, Limit, SelfConsumption
+from sunhelm.devices.control import UNKNOWN, UNLIMITED, Charge, Limit, Proof, Rung, SelfConsumption
 from sunhelm.devices.errors import Rejected, TimedOut, Unreachable
 
 
@@ -284,6 +285,68 @@ async def test_the_loop_acts_when_it_is_woken_and_not_when_nothing_is_new(bench:
     await asyncio.gather(task, return_exceptions=True)
 
     assert bench.device.export.writes == [Limit(0)]
+
+
+def by_effect(bench: Any) -> Any:
+    """Let the battery show only what power moves."""
+    battery = bench.device.battery
+    battery.promise = replace(
+        battery.promise, proof=Proof.EFFECT, rung=Rung.VOLATILE, reverts_s=None, renew_s=10.0
+    )
+    return battery
+
+
+async def test_power_that_drifts_is_nobodys_write(bench: Any) -> None:
+    battery = by_effect(bench)
+    await bench.ask(Charge(2000), "battery")
+    assert bench.counts.results == ["effect_seen"]
+    battery.value = Charge(1400)
+    await bench.later(5.0)
+    assert (bench.counts.foreigners, battery.writes) == (0, [Charge(2000)])
+
+    assert await bench.later(5.0) <= 10.0
+    assert battery.writes == [Charge(2000)] * 2
+    await bench.ask(None, "battery")
+    assert battery.value == SelfConsumption()
+
+
+async def test_an_effect_is_waited_for_no_longer_than_until_the_next_repeat(bench: Any) -> None:
+    battery = by_effect(bench)
+    battery.lost = 100
+    began = bench.clock.now
+    await bench.ask(Charge(2000), "battery")
+
+    assert bench.counts.results == ["not_proven"]
+    assert bench.clock.now - began <= 11.0
+
+
+async def test_a_setpoint_of_somebody_else_is_not_overwritten(bench: Any) -> None:  # S2
+    by_effect(bench).readable = False
+    await bench.ask(Charge(2000), "battery")
+
+    assert bench.device.battery.writes == []
+    assert bench.reconciler.statuses["battery"].stands_back == "unreadable"
+
+
+async def test_after_a_restart_a_setpoint_of_ours_is_handed_back(bench: Any) -> None:  # S11
+    battery = by_effect(bench)
+    await bench.ask(Charge(2000), "battery")
+    bench.restart()
+    battery.readable = False
+    await bench.ask(None, "battery")
+
+    assert battery.value == SelfConsumption()
+    assert records.owes(bench.journal) == set()
+
+
+async def test_at_an_orderly_end_only_what_would_stay_for_nobodys_good_is_given_back(bench: Any) -> None:
+    by_effect(bench)
+    bench.demands["battery"] = Demand(Charge(2000))
+    await bench.ask(Limit(0))
+    await bench.reconciler.leave()
+
+    assert bench.device.battery.value == SelfConsumption()
+    assert bench.device.export.value == Limit(0)
 
 
 class Killed(BaseException):
