@@ -217,12 +217,13 @@ class Reconciler:
         else:
             self._failures = 0
             again_s = WATCH_S
-        renewals = [
-            renewal_s(handle.promise)
-            for state, handle in self.device.handles.items()
-            if state in self._kept and self._kept[state].written
-        ]
-        return min([again_s, *(every for every in renewals if every is not None)])
+        now = self._time.now()
+        for state, kept in self._kept.items():
+            every = renewal_s(self.device.handles[state].promise) if state in self.device.handles else None
+            if every is not None and kept.written and kept.written_at is not None:
+                left_s = kept.written_at + every - now
+                again_s = min(again_s, left_s if left_s > 0 else every)
+        return again_s
 
     def _backoff_s(self) -> float:
         return min(FIRST_RETRY_S * 2.0 ** min(self._failures - 1, 10), WATCH_S)
@@ -328,7 +329,8 @@ class Reconciler:
         self.statuses[state].stands_back = ""
         self._observer.ended(self.device.name, state, outcome)
         self.statuses[state].written = step.value
-        log = _log.info if outcome.done else _log.warning
+        quiet = outcome.done and step.purpose is Purpose.RENEW
+        log = _log.debug if quiet else _log.info if outcome.done else _log.warning
         log(
             "acted" if outcome.done else "act_failed",
             device=self.device.name,
