@@ -110,8 +110,13 @@ class _Errand:
 
 @dataclass(slots=True)
 class Silence:
-    """Who has not answered in this read: one dead unit behind a gateway must not cost the others theirs."""
+    """Who has not answered in this read: one dead unit behind a gateway must not cost the others theirs.
 
+    While nobody has answered, nothing is asked after `by`: the next scrape must not wait for a read that was
+    hopeless from the start.
+    """
+
+    by: Deadline | None = None
     answered: bool = False
     _blocks: dict[int, int] = field(default_factory=dict)
     _told: set[int] = field(default_factory=set)
@@ -126,6 +131,10 @@ class Silence:
     def has_told(self, unit: int) -> bool:
         """Whether a unit has answered with words, not only with refusals."""
         return unit in self._told
+
+    def deadline(self, deadline: Deadline) -> Deadline:
+        """Return until when an answer is waited for, in a read until `deadline`."""
+        return deadline if self.answered or self.by is None else self.by
 
     def missed(self, unit: int) -> None:
         """Note that a block of a unit came to no answer."""
@@ -231,7 +240,7 @@ class BlockReader:
             result.requests[group] = result.requests.get(group, 0) + 1
         span = errand.span(block)
         try:
-            words = await self.link.read(span, errand.deadline)
+            words = await self.link.read(span, self.silence.deadline(errand.deadline))
         except Rejected as error:
             self.silence.heard(unit, words=False)
             if error.code in _BAD_REGISTER:

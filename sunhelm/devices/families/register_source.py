@@ -105,9 +105,9 @@ class RegisterSource:
         return self.link.turn(deadline)
 
     async def prepare(self, deadline: Deadline) -> None:
-        self._blocks.silence = Silence()
         if not self.parts:
             self.parts = await self._discovery.find(self.link, deadline)
+        self._blocks.silence = Silence(deadline.within(self._family.spec.scrape.timeout))
 
     async def close(self) -> None:
         await self.link.close()

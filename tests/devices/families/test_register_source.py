@@ -317,6 +317,26 @@ async def test_configured_units_are_not_probed(make_source: Make, link: Any, clo
     assert DISCOVERY not in [group.name for group in source.groups()]
 
 
+async def test_a_read_that_nobody_answers_lasts_no_longer_than_a_scrape(
+    make_source: Make, link: Any, clock: Any
+) -> None:
+    source = make_source(ONE_PART, {"map.csv": LIVE})
+    patience_s = source._family.spec.scrape.timeout
+    left: list[float] = []
+    answers = link.read
+
+    async def listened(span: Span, deadline: Deadline) -> tuple[int, ...]:
+        left.append(deadline.remaining())
+        words: tuple[int, ...] = await answers(span, deadline)
+        return words
+
+    link.read = listened
+    link.set(1, 10, 1, 2, 2300, 4)
+    link.set(1, 20, 0, 1)
+    await fetch(source, clock, seconds=patience_s + 100)
+    assert left == [patience_s, patience_s + 100]
+
+
 async def test_parts_that_were_away_at_the_start_are_looked_for_again(
     make_source: Make, link: Any, clock: Any
 ) -> None:  # T20
