@@ -6,7 +6,6 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Sequence
-from functools import partial
 from typing import Final
 from urllib.parse import SplitResult
 
@@ -96,28 +95,41 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _check(flags: ServiceFlags) -> int:
-    """Validate what a start with these flags would read, and say what is wrong."""
-    files = [flags.config_file]
+def _load(flags: ServiceFlags) -> Configuration:
+    """Load the site file and look at the web configuration file, which the server follows by itself.
+
+    Raises ConfigurationError with the mistakes of both.
+    """
     mistakes: list[Mistake] = []
-    try:
-        load_configuration(flags.config_file, expand_environment=flags.expand_environment)
-    except ConfigurationError as error:
-        mistakes += error.mistakes
     if flags.web_config_file is not None:
-        files.append(flags.web_config_file)
         try:
             load_web_config(flags.web_config_file)
         except ConfigurationError as error:
             mistakes += error.mistakes
+    try:
+        configuration = load_configuration(flags.config_file, expand_environment=flags.expand_environment)
+    except ConfigurationError as error:
+        raise ConfigurationError([*mistakes, *error.mistakes]) from None
+    if mistakes:
+        raise ConfigurationError(mistakes)
+    return configuration
+
+
+def _check(flags: ServiceFlags) -> int:
+    """Validate what a start with these flags would read, and say what is wrong."""
+    files = [file for file in (flags.config_file, flags.web_config_file) if file is not None]
+    mistakes: Sequence[Mistake] = ()
+    try:
+        _load(flags)
+    except ConfigurationError as error:
+        mistakes = error.mistakes
     answer, status = check_answer(files, mistakes, as_json=flags.json)
     sys.stdout.write(f"{answer}\n")
     return status
 
 
 async def _serve(flags: ServiceFlags, parsed: argparse.Namespace) -> None:
-    load = partial(load_configuration, flags.config_file, expand_environment=flags.expand_environment)
-    configuration = load()
+    configuration = _load(flags)
     web_config = None if flags.web_config_file is None else WebConfigFile(flags.web_config_file)
     turns = Turns(runtime_directory(flags.runtime_directory))
     process = ProcessMetrics("sunhelm_exporter")
@@ -136,7 +148,7 @@ async def _serve(flags: ServiceFlags, parsed: argparse.Namespace) -> None:
         exporter.all_devices = parsed.all_devices or configuration.web.all_devices
 
     async def reload() -> None:
-        await apply(await asyncio.to_thread(load))
+        await apply(await asyncio.to_thread(_load, flags))
 
     try:
         await apply(configuration)

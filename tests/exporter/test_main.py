@@ -174,6 +174,21 @@ def test_a_reload_takes_new_devices_and_keeps_the_last_good_when_the_file_is_wro
     assert 'device="shed"' not in page
 
 
+def test_a_reload_fails_when_the_web_configuration_is_wrong(
+    start: Callable[..., Running], tmp_path: Path
+) -> None:
+    web = tmp_path / "web.yml"
+    web.write_text("http_server_config: {headers: {X-Frame-Options: deny}}\n", encoding="utf-8")
+    exporter = start(f"--web.config.file={web}")
+
+    web.write_text("basic_auth_users: {me: secret}\n", encoding="utf-8")
+    status, text = exporter.post("/-/reload")
+    assert status == 500
+    assert "basic_auth_users.me" in text
+    assert "secret" not in text
+    assert "sunhelm_exporter_config_last_reload_successful 0.0" in exporter.get("/metrics")[1]
+
+
 def test_another_sites_page_cannot_make_it_reload(start: Callable[..., Running]) -> None:
     exporter = start()
 
