@@ -10,9 +10,11 @@ from datetime import datetime
 from typing import Final
 
 from sunhelm.cli.one_device import FAILED, add_device_arguments, deadline, with_device
+from sunhelm.configuration.complaints import not_among
 from sunhelm.devices.device import Device
 from sunhelm.devices.quantities import CATALOGUE
 from sunhelm.devices.reading import Reading, Sample
+from sunhelm.service.check import WRONG
 
 NAME: Final = "read"
 HELP: Final = "read a device now and show what it says"
@@ -59,6 +61,10 @@ def run(arguments: argparse.Namespace) -> int:
     async def act(device: Device) -> int:
         while True:
             reading = await device.read(deadline(arguments), arguments.group)
+            if unknown := [group for group in arguments.group or () if group not in reading.groups]:
+                groups = [group.name for group in device.source.groups()]
+                print(f"{device.config.name}: --group: {not_among(unknown[0], groups)}", file=sys.stderr)
+                return WRONG
             if arguments.watch is not None and sys.stdout.isatty():
                 print(_CLEAR, end="")
             print("\n".join(table(reading)), flush=True)

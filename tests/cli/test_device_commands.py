@@ -69,6 +69,22 @@ def test_reading_what_is_not_there_says_why(home: Path, capsys: pytest.CaptureFi
     assert "unreachable" in capsys.readouterr().out
 
 
+def test_a_group_that_the_device_does_not_have_gets_a_guess(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("read", "gx", "--group=system_liv") == 2
+    printed = capsys.readouterr()
+    assert "system_live" in printed.err
+    assert printed.out == ""
+
+
+def test_a_group_of_a_device_that_is_not_there_says_why(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("read", "gone", "--group=telemetry", "--timeout=3") == 1
+    assert "telemetry: unreachable" in capsys.readouterr().out
+
+
 def test_a_name_that_is_none_gets_a_guess(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("read", "bix") == 2
     assert "box" in capsys.readouterr().err
