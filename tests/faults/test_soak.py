@@ -26,8 +26,6 @@ QUIET_S: Final = 7200.0
 """At the end, so that what is looked at once an hour was looked at again."""
 
 MEASURED: Final = 4
-GROWTH: Final = 1.02
-"""The driver may keep so much more than a quarter of the time before."""
 
 
 def _episodes(seed: int) -> Any:
@@ -77,7 +75,8 @@ def test_a_soak_of_random_faults(variant: str, open_bench: Any, virtually: Any, 
             await faults
             await _has_all(bench)
             settled = memory[1:]  # it has met most of what can go wrong by then
-            assert all(after <= GROWTH * before for before, after in pairwise(settled)), memory
+            # Caches that are not full yet grow with what is new; a leak grows with every scrape.
+            assert all(after - before < scrapes // MEASURED for before, after in pairwise(settled)), memory
 
     sockets = len([*Path("/proc/self/fd").iterdir()])
     virtually(program())
