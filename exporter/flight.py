@@ -17,13 +17,11 @@ import structlog
 
 from sunhelm.devices.clock import SYSTEM_CLOCK, Clock, Deadline
 from sunhelm.devices.errors import Reason
+from sunhelm.devices.reader import EVERYTHING
 from sunhelm.devices.reading import Outcome, Reading
 
 _OVERRUN_S: Final = 5.0
 """How far past its own deadline a read may go before it is taken for stuck and cancelled."""
-
-EVERYTHING: Final = "all"
-"""The group that stands for all of a device whose groups are not known; the reader's word for it."""
 
 _log = structlog.get_logger(__name__)
 

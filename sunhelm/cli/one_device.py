@@ -7,7 +7,6 @@ import asyncio
 import math
 import sys
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 
 from sunhelm.configuration.complaints import not_among
 from sunhelm.configuration.mistakes import ConfigurationError
@@ -18,7 +17,7 @@ from sunhelm.devices.links.turns import RuntimeDirectoryError, Turns, runtime_di
 from sunhelm.devices.sections import Profile
 from sunhelm.devices.site import Site, load_site
 from sunhelm.service.check import WRONG
-from sunhelm.service.flags import DEFAULT_CONFIG_FILE
+from sunhelm.service.flags import add_config_flags, add_runtime_flag
 from sunhelm.service.logs import configure_logs
 
 FAILED = 1
@@ -28,30 +27,11 @@ FAILED = 1
 def add_device_arguments(parser: argparse.ArgumentParser) -> None:
     """Add NAME, and the flags that say where it is configured and how long it may take."""
     parser.add_argument("name", metavar="NAME", help="the device, as the site file calls it")
-    parser.add_argument(
-        "--config.file",
-        dest="config_file",
-        type=Path,
-        metavar="FILE",
-        default=DEFAULT_CONFIG_FILE,
-        help="the site file (%(default)s)",
-    )
-    parser.add_argument(
-        "--config.expand-environment-variables",
-        dest="expand_environment",
-        action="store_true",
-        help="replace ${NAME} in values of the site file",
-    )
+    add_config_flags(parser)
     parser.add_argument(
         "--timeout", type=_seconds, metavar="SECONDS", default=30.0, help="how long to wait (%(default)s)"
     )
-    parser.add_argument(
-        "--runtime.directory",
-        dest="runtime_directory",
-        type=Path,
-        metavar="DIRECTORY",
-        help="where processes take turns on devices (/run/sunhelm, else below XDG_RUNTIME_DIR)",
-    )
+    add_runtime_flag(parser)
 
 
 def with_device(

@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from ipaddress import IPv4Network, IPv6Network
-from pathlib import Path
 from typing import Final
 
 import yaml
@@ -22,6 +21,7 @@ from sunhelm.configuration.complaints import not_among
 from sunhelm.devices.families import load_family
 from sunhelm.devices.links.turns import RuntimeDirectoryError, Turns, runtime_directory
 from sunhelm.devices.recognition import Recognised, usual_ports
+from sunhelm.service.flags import add_runtime_flag
 from sunhelm.service.logs import configure_logs
 
 NAME: Final = "scan"
@@ -75,13 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help=f"look also at more than {_MOST_ADDRESSES} addresses (a /20), or at public ones",
     )
-    parser.add_argument(
-        "--runtime.directory",
-        dest="runtime_directory",
-        type=Path,
-        metavar="DIRECTORY",
-        help="where processes take turns on devices (/run/sunhelm, else below XDG_RUNTIME_DIR)",
-    )
+    add_runtime_flag(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -59,13 +59,7 @@ def service_parser(program: str, description: str, *, listen: str) -> argparse.A
     configuration.add_argument(
         "--json", action="store_true", help="with --config.check: print the mistakes as JSON"
     )
-    configuration.add_argument(
-        "--runtime.directory",
-        dest="runtime_directory",
-        metavar="DIRECTORY",
-        type=Path,
-        help="where processes take turns on devices (/run/sunhelm, else below XDG_RUNTIME_DIR)",
-    )
+    add_runtime_flag(configuration)
     _add_web_flags(parser.add_argument_group("web"), listen)
     add_log_flags(parser.add_argument_group("logs"))
     return parser
@@ -86,6 +80,17 @@ def add_config_flags(parser: argparse._ActionsContainer) -> None:
         dest="expand_environment",
         action="store_true",
         help="replace ${NAME} in values of the site file",
+    )
+
+
+def add_runtime_flag(parser: argparse._ActionsContainer) -> None:
+    """Add the flag that says where processes take turns on devices; all of them must say the same."""
+    parser.add_argument(
+        "--runtime.directory",
+        dest="runtime_directory",
+        metavar="DIRECTORY",
+        type=Path,
+        help="where processes take turns on devices (/run/sunhelm, else below XDG_RUNTIME_DIR)",
     )
 
 
