@@ -233,12 +233,139 @@ class Handle(Protocol):
 
 
 class Task(Protocol):
-    """One thing that a device does once when it is told to: it has no state to return to."""
+    """One thing that a device does once when it is told to: it has no state to return to.
+
+    The keys are those of the actions: "set_clock" (a `ClockTask`), "reset_watchdog", "restart"; another
+    one is "task:NAME".
+    """
 
     promise: Promise
 
     async def run(self, deadline: Deadline) -> None:
         """Do it; return when the device has acknowledged it. Raises DeviceError. Happens in a turn."""
+
+
+class ClockTask(Task, Protocol):
+    """Sets the device's clock, and tells how far it is off. `run` sets it to the time of the site."""
+
+    async def offset(self, deadline: Deadline) -> float:
+        """Return by how many seconds the device's clock is ahead. Raises DeviceError."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """What the battery, or the device as a whole, shall do from one moment to another.
+
+    `start` and `end` are Unix time. `mode` is one of `Mode`, or force_charge or force_discharge. `watts` is
+    the power of a forced mode, None for all that the device can do. `target_soc`, 0 to 1, ends charging
+    or discharging early; None is as far as it goes.
+    """
+
+    start: float
+    end: float
+    mode: str
+    watts: float | None = None
+    target_soc: float | None = None
+
+    def __post_init__(self) -> None:
+        if not self.start < self.end:
+            raise ValueError("a schedule ends after it starts")
+        if self.watts is not None and not 0 <= self.watts < float("inf"):
+            raise ValueError(f"{self.watts:g} W; 0 or more is")
+        if self.target_soc is not None and not 0 <= self.target_soc <= 1:
+            raise ValueError(f"a state of charge of {self.target_soc:.0%}; 0 to 100 % is")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A schedule as the device holds it. `key` is what the device calls it.
+
+    `ours` is whether it was made by `Schedules.create`; None where the device cannot tell. A device that
+    repeats daily shows the occurrence that is running or comes next.
+    """
+
+    key: str
+    schedule: Schedule
+    ours: bool | None = None
+
+
+class Schedules(Protocol):
+    """The schedules that a device carries out by itself. Every call happens in a turn on the device.
+
+    Some devices know hours of the day only and repeat them: `daily`. Whoever made such a schedule deletes
+    it after its end, and makes it no earlier than `ahead_s` before its start.
+    """
+
+    promise: Promise
+    daily: bool
+    ahead_s: float
+    capacity: int | None  # how many it holds; None is more than anybody needs
+
+    def check(self, schedule: Schedule) -> None:
+        """Raise ValueError, with what is allowed, for a schedule that this device cannot carry out."""
+
+    async def entries(self, deadline: Deadline) -> tuple[Entry, ...]:
+        """Return those that are there, those of others too. Raises DeviceError."""
+
+    async def create(self, schedule: Schedule, mark: str, deadline: Deadline) -> str:
+        """Make it, and return its key once it is proven to be there.
+
+        `mark` is our own word for it, the same when it is tried again: one that is there already, by its
+        mark or its content, is not made twice. Raises DeviceError, and Rejected when no place is free;
+        ValueError as `check`.
+        """
+
+    async def delete(self, key: str, deadline: Deadline) -> None:
+        """Delete it; return once it is proven to be gone, also when it was. Raises DeviceError."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """Bounds of power between two moments, Unix time, in watts; None leaves one as it is."""
+
+    start: float
+    end: float
+    grid_import: float | None = None
+    grid_export: float | None = None
+    charge: float | None = None
+    discharge: float | None = None
+    generation: float | None = None
+
+    def __post_init__(self) -> None:
+        if not self.start < self.end:
+            raise ValueError("an envelope ends after it starts")
+        bounds = (self.grid_import, self.grid_export, self.charge, self.discharge, self.generation)
+        if all(bound is None for bound in bounds):
+            raise ValueError("an envelope bounds something")
+        for bound in bounds:
+            if bound is not None and not 0 <= bound < float("inf"):
+                raise ValueError(f"a bound of {bound:g} W; 0 or more is")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvelopeEntry:
+    """An envelope as the device holds it; `key` is what the device calls it."""
+
+    key: str
+    envelope: Envelope
+
+
+class Envelopes(Protocol):
+    """The envelopes that a device carries out by itself. Every call happens in a turn on the device."""
+
+    promise: Promise
+
+    def check(self, envelope: Envelope) -> None:
+        """Raise ValueError, with what is allowed, for an envelope that this device cannot carry out."""
+
+    async def entries(self, deadline: Deadline) -> tuple[EnvelopeEntry, ...]:
+        """Return those that are there. Raises DeviceError."""
+
+    async def create(self, envelope: Envelope, mark: str, deadline: Deadline) -> str:
+        """Make it, and return its key. The same `mark` again makes no second one. Raises DeviceError."""
+
+    async def delete(self, key: str, deadline: Deadline) -> None:
+        """Delete it; harmless when it is gone. Raises DeviceError."""
 
 
 class ControlledDevice(Protocol):
@@ -253,6 +380,14 @@ class ControlledDevice(Protocol):
     @property
     def tasks(self) -> Mapping[str, Task]:
         """What can be done once, by the key of its promise."""
+
+    @property
+    def schedules(self) -> Schedules | None:
+        """What it carries out by itself at its time; None where the controller has to keep the time."""
+
+    @property
+    def envelopes(self) -> Envelopes | None:
+        """Bounds that it keeps by itself; None where it has none."""
 
     @property
     def feedback(self) -> Mapping[str, int]:

@@ -143,6 +143,8 @@ class FakeDevice:
     fails: Exception | None = None
     handles: Mapping[str, FakeHandle] = field(default_factory=dict)
     tasks: Mapping[str, Any] = field(default_factory=dict)
+    schedules: Any = None
+    envelopes: Any = None
     feedback: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from sunhelm.devices.control import Action, ControlledDevice, Hazard, Promise, Proof, Rung, Storage
+from sunhelm.devices.clock import Deadline
+from sunhelm.devices.control import (
+    Action,
+    ControlledDevice,
+    Envelopes,
+    Handle,
+    Hazard,
+    Promise,
+    Proof,
+    Rung,
+    Schedules,
+    Storage,
+    Task,
+)
 from sunhelm.devices.families.base import Family, Surroundings
 from sunhelm.devices.families.spec import Writable
 
@@ -23,6 +39,42 @@ class ControlModule(Protocol):
         self, family: Family, config: DeviceConfig, surroundings: Surroundings
     ) -> ControlledDevice:
         """Return the device, opened for control; nothing is sent yet. Raises NotControllable."""
+
+
+class OwnedLink(Protocol):
+    """What a device opened for control needs of its link, whatever that speaks."""
+
+    def turn(self, deadline: Deadline) -> AbstractAsyncContextManager[None]:
+        """Hold the endpoint for a sequence and its proof. May raise Busy."""
+
+    async def close(self) -> None:
+        """Close the connection; harmless when there is none."""
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class CommandedDevice:
+    """A device opened for control, put together by its family; implements `ControlledDevice`.
+
+    `serial` returns what the device is known by, as `ControlledDevice.identify`.
+    """
+
+    name: str
+    link: OwnedLink
+    serial: Callable[[Deadline], Awaitable[str]]
+    handles: Mapping[str, Handle]
+    tasks: Mapping[str, Task] = field(default_factory=dict)
+    schedules: Schedules | None = None
+    envelopes: Envelopes | None = None
+    feedback: Mapping[str, int] = field(default_factory=dict)
+
+    def turn(self, deadline: Deadline) -> AbstractAsyncContextManager[None]:
+        return self.link.turn(deadline)
+
+    async def identify(self, deadline: Deadline) -> str:
+        return await self.serial(deadline)
+
+    async def close(self) -> None:
+        await self.link.close()
 
 
 def promise(

@@ -6,10 +6,11 @@ a sequence which has begun is carried through: a frame that gets no answer is se
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -23,14 +24,13 @@ from sunhelm.devices.control import (
     Mode,
     Number,
     Promise,
-    Task,
     Unknown,
     Unlimited,
     Value,
 )
 from sunhelm.devices.errors import DeviceError, Rejected
 from sunhelm.devices.families.base import Family, Surroundings
-from sunhelm.devices.families.control import NotControllable, check_range, promise
+from sunhelm.devices.families.control import CommandedDevice, NotControllable, check_range, promise
 from sunhelm.devices.families.sec1000s.box import COMMAND, Box
 from sunhelm.devices.families.sec1000s.messages import LimitState, mode_name
 from sunhelm.devices.families.sec1000s.messages import Mode as Limiter
@@ -55,7 +55,7 @@ _PHASES: Final = {"sum": 2, "each": 1}
 _log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 
-def open_control(family: Family, config: DeviceConfig, surroundings: Surroundings) -> ControlledBox:
+def open_control(family: Family, config: DeviceConfig, surroundings: Surroundings) -> CommandedDevice:
     """Return the box, opened for control. Raises NotControllable when the phase flag is not known."""
     if config.export_limit is None or config.export_limit.phases is None:
         raise NotControllable(
@@ -77,37 +77,22 @@ def open_control(family: Family, config: DeviceConfig, surroundings: Surrounding
         LimiterMode(promise("mode", controls["mode"]), box),
         TotalCapacity(promise("setting:total_capacity", controls["setting:total_capacity"]), box),
     )
-    return ControlledBox(
+    return CommandedDevice(
         name=config.name,
+        link=link,
+        serial=partial(_serial, box),
         handles={handle.promise.key: handle for handle in handles},
-        tasks={"clock": SetClock(promise("clock", family.spec.tasks["clock"]), box)},
+        tasks={"set_clock": SetClock(promise("set_clock", family.spec.tasks["set_clock"]), box)},
         feedback=box.feedback,
-        box=box,
     )
 
 
-@dataclass(slots=True, eq=False)
-class ControlledBox:
-    """One SEC1000, opened for control; implements `ControlledDevice`."""
-
-    name: str
-    handles: Mapping[str, Handle]
-    tasks: Mapping[str, Task]
-    feedback: Mapping[str, int]
-    box: Box
-
-    def turn(self, deadline: Deadline) -> AbstractAsyncContextManager[None]:
-        return self.box.link.turn(deadline)
-
-    async def identify(self, deadline: Deadline) -> str:
-        """Return the serial number of the site file, else where the box is: it tells none itself."""
-        state = await self.box.state(deadline)
-        _log.debug("sec1000_answers", device=self.name, mode=mode_name(state.mode))
-        config = self.box.config
-        return config.serial or f"{config.family}@{config.host}"
-
-    async def close(self) -> None:
-        await self.box.link.close()
+async def _serial(box: Box, deadline: Deadline) -> str:
+    """Return the serial number of the site file, else where the box is: it tells none itself."""
+    state = await box.state(deadline)
+    config = box.config
+    _log.debug("sec1000_answers", device=config.name, mode=mode_name(state.mode))
+    return config.serial or f"{config.family}@{config.host}"
 
 
 @dataclass(slots=True, eq=False)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final, cast
 
 from sunhelm.devices.clock import Deadline
@@ -19,13 +18,12 @@ from sunhelm.devices.control import (
     PowerLimit,
     Promise,
     SocLimits,
-    Task,
     Unknown,
     Value,
 )
 from sunhelm.devices.errors import Rejected
 from sunhelm.devices.families.base import Family, RegisterFamily, Surroundings
-from sunhelm.devices.families.control import check_range, promise
+from sunhelm.devices.families.control import CommandedDevice, check_range, promise
 from sunhelm.devices.families.register_board import RegisterBoard
 from sunhelm.devices.families.setting import settings
 from sunhelm.devices.families.spec import LinkKind
@@ -51,7 +49,7 @@ _CHOICE: Final = {_WITH: 1, _KEPT_CHARGED: 9, _WITHOUT: 10, _SELF_CONSUMPTION: 1
 """What is written for a mode: the state moves on by itself from there."""
 
 
-def open_control(family: Family, config: DeviceConfig, surroundings: Surroundings) -> ControlledGx:
+def open_control(family: Family, config: DeviceConfig, surroundings: Surroundings) -> CommandedDevice:
     """Return the GX, opened for control; its parts are looked for when they are used."""
     assert isinstance(family, RegisterFamily)
     spec = family.spec
@@ -84,37 +82,22 @@ def open_control(family: Family, config: DeviceConfig, surroundings: Surrounding
         EssState(promise("mode", spec.controls["mode"]), board),
         *settings(board, spec),
     )
-    return ControlledGx(
+    return CommandedDevice(
         name=config.name,
+        link=link,
+        serial=partial(_serial, board),
         handles={handle.promise.key: handle for handle in handles},
         tasks={"restart": Restart(promise("restart", spec.tasks["restart"]), board)},
-        board=board,
     )
 
 
-@dataclass(slots=True, eq=False)
-class ControlledGx:
-    """One GX, opened for control; implements `ControlledDevice`."""
-
-    name: str
-    handles: Mapping[str, Handle]
-    tasks: Mapping[str, Task]
-    board: RegisterBoard
-    feedback: Mapping[str, int] = field(default_factory=dict)
-
-    def turn(self, deadline: Deadline) -> AbstractAsyncContextManager[None]:
-        return self.board.link.turn(deadline)
-
-    async def identify(self, deadline: Deadline) -> str:
-        """Return the portal id. Raises Rejected when the site file names another one."""
-        serial = await self.board.read_text("system.serial", deadline)
-        wanted = self.board.config.serial
-        if wanted is not None and serial != wanted:
-            raise Rejected(f"{self.name}: is {serial}; the site file says {wanted}")
-        return serial
-
-    async def close(self) -> None:
-        await self.board.link.close()
+async def _serial(board: RegisterBoard, deadline: Deadline) -> str:
+    """Return the portal id. Raises Rejected when the site file names another one."""
+    serial = await board.read_text("system.serial", deadline)
+    wanted = board.config.serial
+    if wanted is not None and serial != wanted:
+        raise Rejected(f"{board.config.name}: is {serial}; the site file says {wanted}")
+    return serial
 
 
 @dataclass(slots=True, eq=False)

@@ -405,11 +405,11 @@ async def test_the_clock_is_set_to_the_local_time_of_the_site(
     device = opened(box, clock)
     deadline = Deadline.after(30, clock)
     async with device.turn(deadline):
-        await device.tasks["clock"].run(deadline)
+        await device.tasks["set_clock"].run(deadline)
     assert box.sent == frames(expected)
     assert frame(SET_CLOCK, clock_data(moment)).hex() == frames(expected)[0]
     assert device.feedback["set_clock"] == Feedback.OK
-    assert device.tasks["clock"].promise.actions == (Action.SET_CLOCK,)
+    assert device.tasks["set_clock"].promise.actions == (Action.SET_CLOCK,)
 
 
 async def test_another_answer_than_3_is_no_set_clock(box: TroubledBox, clock: Any) -> None:
@@ -418,7 +418,7 @@ async def test_another_answer_than_3_is_no_set_clock(box: TroubledBox, clock: An
     deadline = Deadline.after(30, clock)
     async with device.turn(deadline):
         with pytest.raises(Rejected, match="0x03 is right"):
-            await device.tasks["clock"].run(deadline)
+            await device.tasks["set_clock"].run(deadline)
 
 
 async def test_a_sequence_is_one_turn(box: TroubledBox, clock: Any) -> None:
