@@ -21,6 +21,7 @@ from sunhelm.configuration.validation import validate_at, validate_section
 from sunhelm.devices.control import Action, Hazard, Promise, Value
 from sunhelm.devices.controlled import NotControllable, open_controlled
 from sunhelm.devices.device_config import DeviceConfig
+from sunhelm.devices.families import load_family
 from sunhelm.devices.sections import NAME, FailSafeLimit
 from sunhelm.devices.site import Site, validate_site
 
@@ -222,9 +223,10 @@ class _PoliciesCheck:
     def _about_control(self, device: DeviceConfig) -> Iterator[Mistake]:
         path: KeyPath = ("devices", device.name, "control")
         names = [action.value for action in Action]
+        permissions = [*names, *load_family(device.family).spec.permissions]
         for index, name in enumerate(device.control.allow):
-            if name not in names:
-                yield self._document.mistake((*path, "allow", index), not_among(name, names))
+            if name not in permissions:
+                yield self._document.mistake((*path, "allow", index), not_among(name, permissions))
         for name, fail_safe in device.control.fail_safe.items():
             where: KeyPath = (*path, "fail_safe", name)
             if name not in names:

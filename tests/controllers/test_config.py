@@ -316,3 +316,13 @@ def test_a_device_that_cannot_be_commanded_is_a_mistake(tmp_path: Path) -> None:
 
     with pytest.raises(ConfigurationError, match=r"devices\.roof\.control: .*phases"):
         load_configuration(path)
+
+
+def test_an_owner_may_allow_what_only_the_family_knows(tmp_path: Path) -> None:
+    gx = "site: {name: home, zone: UTC}\ndevices:\n  gx: {family: victron, host: 192.0.2.8, control: "
+
+    configuration = load(tmp_path, gx + "{enabled: true, allow: [charge, external_control]}}\n")
+
+    assert configuration.site.devices["gx"].control.allow == ("charge", "external_control")
+    (wrong,) = mistakes(tmp_path, gx + "{enabled: true, allow: [internal_control]}}\n")
+    assert "external_control" in wrong

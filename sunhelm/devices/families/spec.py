@@ -207,9 +207,10 @@ class FamilySpec(_Model):
     `chain` says where the parts are found that do not stand at fixed addresses.
     `sleeps` devices switch themselves off without sun. `unsettled` is what no source settles.
     `needs` are keys that a device must have in the site file, and that those of other families cannot have.
-    `controls` is what can be commanded, by its key, and `tasks` what can be done once. Every other number
-    that a map calls writable is a setting; `setting_hazards` says who may set it, by "part.register", where
-    that is not a policy with the owner's leave ("opt-in").
+    `permissions` are words besides the actions that the owner may write to `control.allow`, and what each
+    lets the controller do. `controls` is what can be commanded, by its key, and `tasks` what can be done
+    once. Every other number that a map calls writable is a setting; `setting_hazards` says who may set it,
+    by "part.register", where that is not a policy with the owner's leave ("opt-in").
     """
 
     title: str
@@ -232,6 +233,7 @@ class FamilySpec(_Model):
     sleeps: bool = False
     needs: tuple[Literal["tariff"], ...] = ()
     unsettled: tuple[str, ...] = ()
+    permissions: Mapping[str, str] = Field(default_factory=dict)
     controls: Mapping[str, Writable] = Field(default_factory=dict)
     tasks: Mapping[str, Writable] = Field(default_factory=dict)
     setting_hazards: Mapping[str, Hazard] = Field(default_factory=dict)
