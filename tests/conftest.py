@@ -119,6 +119,12 @@ def _free_ports(count: int) -> int:
     raise AssertionError("there are no free ports")
 
 
+@pytest.fixture(scope="session")
+def free_ports() -> Callable[[int], int]:
+    """Find so many free ports in a row; returns the first."""
+    return _free_ports
+
+
 @dataclass
 class RunningDemo:
     """`sunhelm demo` on ports of its own, with what it printed when all was ready."""
