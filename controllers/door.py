@@ -15,6 +15,7 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Middleware
 
 from sunhelm.configuration.secrets import SecretFile, SecretUnavailable
+from sunhelm.service.access import VISITOR
 from sunhelm.service.listen import ListenAddress
 from sunhelm.service.origin import is_cross_site
 from sunhelm.service.webconfig_file import WebConfigFile
@@ -23,6 +24,12 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 OPEN_PATHS: Final = ("/-/healthy", "/-/ready")
 """Paths that tell nothing but whether the process works."""
+
+BEARER: Final = "bearer"
+"""The visitor who has shown the token: it does not tell who he is."""
+
+ANYBODY: Final = "anybody"
+"""The visitor where nobody must show who he is."""
 
 _PORT: Final = re.compile(r":[0-9]{1,5}$")
 
@@ -69,7 +76,7 @@ class Door:
 
         @web.middleware
         async def let_in(request: web.Request, handler: Handler) -> web.StreamResponse:
-            if is_cross_site(request):
+            if is_cross_site(request) and not _follows_link(request):
                 raise web.HTTPForbidden(text="Refused: the request comes from another site's page.\n")
             host = _PORT.sub("", request.headers.get(hdrs.HOST, "")).lower()
             if host not in self.hosts:
@@ -95,8 +102,11 @@ class Door:
                 raise web.HTTPUnauthorized(
                     text="Unauthorized\n", headers={hdrs.WWW_AUTHENTICATE: 'Bearer realm="sunhelm"'}
                 )
+            request[VISITOR] = BEARER
         elif not self.without and not self._asks_others():
             raise web.HTTPForbidden(text="Refused: no authentication is configured any more.\n")
+        elif VISITOR not in request:
+            request[VISITOR] = ANYBODY
 
     def _asks_others(self) -> bool:
         if self.web_config is None:
@@ -124,6 +134,14 @@ def known_hosts(addresses: Iterable[ListenAddress], more: Iterable[str]) -> froz
         own
         | {f"[{host}]" if ":" in host else host.lower() for host in listening}
         | {host.lower() for host in more}
+    )
+
+
+def _follows_link(request: web.Request) -> bool:
+    """Return whether somebody clicked on a link to a page of ours: that changes nothing."""
+    wanted = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+    return request.method == hdrs.METH_GET and all(
+        request.headers.get(name) == value for name, value in wanted.items()
     )
 
 

@@ -14,6 +14,9 @@ from sunhelm.service.webconfig_file import WebConfigFile
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
+VISITOR: Final = web.RequestKey("visitor", str)
+"""Who asks, once it is proven: a user's name, or the name in a client certificate."""
+
 _CHALLENGE: Final = {hdrs.WWW_AUTHENTICATE: 'Basic realm="sunhelm", charset="UTF-8"'}
 
 
@@ -26,8 +29,11 @@ def access_control(web_config: WebConfigFile) -> Middleware:
         config = web_config.current
         if config.allowed_sans and not _has_allowed_name(request, config.allowed_sans):
             raise web.HTTPForbidden(text="The client certificate has no allowed name.\n")
-        if config.users and not await _is_user(request, config.users, passwords):
-            raise web.HTTPUnauthorized(text="Unauthorized\n", headers=_CHALLENGE)
+        certified = _certified_name(request)
+        if certified is not None:
+            request[VISITOR] = certified
+        if config.users:
+            request[VISITOR] = await _user(request, config.users, passwords)
         return await handler(request)
 
     return control
@@ -39,6 +45,15 @@ def _has_allowed_name(request: web.Request, allowed: frozenset[str]) -> bool:
     if not certificate:
         return True
     return any(name in allowed for _, name in certificate.get("subjectAltName", ()))
+
+
+def _certified_name(request: web.Request) -> str | None:
+    """Return the first name in the certificate of whoever asks; None without a certificate or a name."""
+    certificate = request.get_extra_info("peercert") or {}
+    subject = [pair for names in certificate.get("subject", ()) for pair in names]
+    names = [name for _, name in certificate.get("subjectAltName", ())]
+    names += [name for kind, name in subject if kind == "commonName"]
+    return names[0] if names else None
 
 
 def _credentials(header: str) -> tuple[str, str] | None:
@@ -53,13 +68,14 @@ def _credentials(header: str) -> tuple[str, str] | None:
     return (user, password) if colon else None
 
 
-async def _is_user(request: web.Request, users: Mapping[str, str], passwords: PasswordCheck) -> bool:
+async def _user(request: web.Request, users: Mapping[str, str], passwords: PasswordCheck) -> str:
+    """Return the name of the user who asks, or refuse the request."""
     credentials = _credentials(request.headers.get(hdrs.AUTHORIZATION, ""))
-    if credentials is None:
-        return False
     try:
-        return await passwords.passes(users, *credentials)
+        if credentials is not None and await passwords.passes(users, *credentials):
+            return credentials[0]
     except TooManyAtOnce:
         raise web.HTTPServiceUnavailable(
             text="Too many passwords to check at once.\n", headers={hdrs.RETRY_AFTER: "5"}
         ) from None
+    raise web.HTTPUnauthorized(text="Unauthorized\n", headers=_CHALLENGE)

@@ -209,6 +209,17 @@ async def test_other_origins_hosts_and_types_are_refused(
     assert (await post(client, delivery(alert()), **headers))[0] == status
 
 
+async def test_a_link_on_another_page_leads_here_and_nothing_else_does(
+    client: TestClient[Any, Any],
+) -> None:
+    clicked = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+    framed = {**clicked, "Sec-Fetch-Dest": "iframe"}
+
+    assert (await client.get("/", headers={**HEADERS, **clicked})).status == 200
+    assert (await client.get("/", headers={**HEADERS, **framed})).status == 403
+    assert (await post(client, delivery(alert()), **clicked))[0] == 403
+
+
 async def test_a_bad_body_is_refused_in_one_line(client: TestClient[Any, Any]) -> None:
     status, text = await post(client, b'{"version": "3"}')
 
