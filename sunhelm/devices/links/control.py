@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, ClassVar, Final, Literal, Protocol
+from typing import TYPE_CHECKING, ClassVar, Final, Literal, Protocol, TypeVar
 
 from pymodbus.pdu import ModbusPDU
 from pymodbus.pdu.register_message import WriteMultipleRegistersRequest, WriteSingleRegisterRequest
 
 from sunhelm.devices.clock import SYSTEM_CLOCK, Clock, Deadline
 from sunhelm.devices.errors import Malformed
+from sunhelm.devices.links.answers import Answer
 from sunhelm.devices.links.base import RegisterLink
 from sunhelm.devices.links.frames import Question
+from sunhelm.devices.links.http import HttpLink, Request
 from sunhelm.devices.links.modbus import ModbusLink, check_place
 from sunhelm.devices.links.sec1000 import Sec1000Link
+from sunhelm.devices.links.sign_in import SignIn
 from sunhelm.devices.links.turns import Turns
 
 if TYPE_CHECKING:
     from sunhelm.devices.families.spec import LinkKind, Pacing
+
+Parsed = TypeVar("Parsed")
 
 _MOST_WORDS = 123
 
@@ -150,6 +155,45 @@ class Sec1000ControlLink(Sec1000Link):
             self._wrote_at = None
             if wait > 0:
                 await self._clock.sleep(wait)
+
+
+class HttpControlLink(HttpLink):
+    """Also changes what a server holds. A request that changes something is sent once at most."""
+
+    methods: ClassVar[frozenset[str]] = HttpLink.methods | {"POST", "DELETE"}
+
+    def __init__(
+        self,
+        base: str,
+        *,
+        pacing: Pacing,
+        name: str = "",
+        sign_in: SignIn | None = None,
+        turns: Turns | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        _check_role(turns)
+        super().__init__(base, pacing=pacing, name=name, sign_in=sign_in, turns=turns, clock=clock)
+
+    async def tell(
+        self,
+        method: Literal["POST", "DELETE"],
+        path: str,
+        deadline: Deadline,
+        parse: Callable[[Answer], Parsed],
+        *,
+        json: object = None,
+        form: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Parsed:
+        """Send a request that changes something, and return what `parse` makes of the answer.
+
+        After any DeviceError but Rejected, AuthFailed and RateLimited it may have been carried out or not.
+        `parse` also gets answers of status 302 and 303, which a server gives to a form that it took.
+        Raises what `get_json` raises.
+        """
+        request = Request(method, self._url(path, None), headers or {}, form, json)
+        return await self._ask(request, deadline, parse, repeat=False)
 
 
 def _check_role(turns: Turns | None) -> None:

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 Jitter = Callable[[], float]
 """Returns a number from 0 to 1."""
 
-_random: Jitter = SystemRandom().random
+RANDOM: Jitter = SystemRandom().random
 
 
-def delays(first_s: float, longest_s: float, jitter: Jitter = _random) -> Iterator[float]:
+def delays(first_s: float, longest_s: float, jitter: Jitter = RANDOM) -> Iterator[float]:
     """Yield seconds without end: about `first_s`, then twice as long each time, up to `longest_s`.
 
     Each is shortened by up to a half at random, so that devices which failed together do not come back
@@ -57,7 +57,7 @@ class Backoff:
     """
 
     def __init__(
-        self, clock: Clock, *, first_s: float = 0.2, longest_s: float = 5.0, jitter: Jitter = _random
+        self, clock: Clock, *, first_s: float = 0.2, longest_s: float = 5.0, jitter: Jitter = RANDOM
     ) -> None:
         self._clock = clock
         self._limits = (first_s, longest_s, jitter)

@@ -16,18 +16,21 @@ from dataclasses import dataclass
 class Traced:
     """One request: what it asked, and what came, or why nothing did. Never holds a secret.
 
-    A device of registers answers `words`, any other `data`.
+    A device of registers answers `words`, a server `text`, any other `data`.
     """
 
     request: str
     words: tuple[int, ...] = ()
     error: str = ""
     data: bytes = b""
+    text: str = ""
 
     @property
     def came(self) -> str:
-        """What came, in hexadecimal, or the error."""
-        return self.error or self.data.hex(" ", 4) or " ".join(f"{word:04x}" for word in self.words)
+        """What came, in hexadecimal where it is no text, or the error."""
+        return (
+            self.error or self.text or self.data.hex(" ", 4) or " ".join(f"{word:04x}" for word in self.words)
+        )
 
 
 _watching: ContextVar[list[Traced] | None] = ContextVar("watching", default=None)
@@ -45,8 +48,12 @@ def watched() -> Iterator[list[Traced]]:
 
 
 def trace(
-    request: object, words: Sequence[int] = (), error: Exception | None = None, data: bytes = b""
+    request: object,
+    words: Sequence[int] = (),
+    error: Exception | None = None,
+    data: bytes = b"",
+    text: str = "",
 ) -> None:
     """Show one request to whoever watches."""
     if (seen := _watching.get()) is not None:
-        seen.append(Traced(str(request), tuple(words), "" if error is None else str(error), data))
+        seen.append(Traced(str(request), tuple(words), "" if error is None else str(error), data, text))
