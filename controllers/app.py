@@ -10,6 +10,8 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
 from controllers.alerts import BadAlerts, parse_delivery
+from controllers.api.bodies import read_json
+from controllers.api.problems import Refusal, answer_refusals, refuse, shape_problems
 from controllers.controller import Controller
 from controllers.journal import JournalError
 from controllers.metrics import Counts
@@ -18,6 +20,9 @@ from sunhelm.service.landing import LandingLink, landing_page
 WEBHOOK: Final = "/api/v1/webhook"
 MOST_BODY_BYTES: Final = 8 * 1024 * 1024
 """An alert has about a kilobyte, and a thousand of them may come at once."""
+
+MOST_LEVELS: Final = 16
+"""A delivery has four levels; what a later version adds is ignored, but not without end."""
 
 _DESCRIPTION: Final = (
     "Keeps home-solar equipment in the state that firing alerts ask for. Alertmanager delivers them to"
@@ -45,6 +50,8 @@ DESK: Final = web.AppKey("desk", Desk)
 def add_controller(app: web.Application, desk: Desk) -> None:
     """Add the routes to an application."""
     app[DESK] = desk
+    app.middlewares.insert(0, shape_problems)
+    app.middlewares.append(answer_refusals)
     app.add_routes([web.get("/", _landing), web.get("/metrics", _metrics), web.post(WEBHOOK, _webhook)])
 
 
@@ -62,20 +69,20 @@ async def _metrics(request: web.Request) -> web.Response:
 async def _webhook(request: web.Request) -> web.Response:
     """Answer as soon as the alerts are kept; acting on them is another matter."""
     desk = request.app[DESK]
-    if request.content_type != "application/json":
-        desk.counts.delivered("refused")
-        raise web.HTTPUnsupportedMediaType(text="Content-Type: application/json is expected.\n")
-    body = await request.read()
     controller = desk.controller
     try:
+        body = await read_json(request, most_bytes=MOST_BODY_BYTES, most_levels=MOST_LEVELS)
         alerts = parse_delivery(body, stamp=controller.clock.time(), seen_at=controller.time.now())
+    except Refusal:
+        desk.counts.delivered("refused")
+        raise
     except BadAlerts as error:
         desk.counts.delivered("refused")
-        return web.Response(status=400, text=f"{error}\n")
+        refuse(400, "malformed", "body", str(error))
     try:
         meant = await controller.inbox.accept(alerts)
     except JournalError:
         desk.counts.delivered("failed")
-        return web.Response(status=503, text="The journal takes nothing; deliver again.\n")
+        raise
     desk.counts.delivered("accepted", meant)
     return web.Response(text=f"{meant} of {len(alerts)} alerts are kept.\n")

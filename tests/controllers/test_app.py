@@ -227,6 +227,35 @@ async def test_a_bad_body_is_refused_in_one_line(client: TestClient[Any, Any]) -
     assert "version" in text
 
 
+async def test_a_body_that_is_nested_without_end_is_refused(client: TestClient[Any, Any]) -> None:
+    nested = b'{"version": "4", "alerts": [], "more": ' + b"[" * 13 + b"]" * 13 + b"}"
+    deeper = nested.replace(b"[]", b"[[[]]]")
+
+    assert (await post(client, nested))[0] == 200
+    status, text = await post(client, deeper)
+    assert (status, json.loads(text)["detail"]) == (
+        400,
+        "body: is nested deeper than 16 levels, or no JSON",
+    )
+
+
+async def test_every_failure_below_the_api_has_one_shape(client: TestClient[Any, Any]) -> None:
+    refused = [
+        await client.get("/api/v1/webhook", headers=HEADERS),
+        await client.get("/api/v1/nothing", headers=HEADERS),
+        await client.get("/api/v1/webhook"),
+        await client.post("/api/v1/webhook", headers={**HEADERS, "Origin": "http://evil.example"}),
+        await client.post("/api/v1/webhook", headers=HEADERS, data=b"{"),
+    ]
+    problems = [await answer.json(content_type="application/problem+json") for answer in refused]
+
+    assert [problem["status"] for problem in problems] == [405, 404, 401, 403, 400]
+    assert all({"type", "title", "code", "detail", "errors"} <= problem.keys() for problem in problems)
+    assert refused[0].headers["Allow"] == "POST"
+    assert refused[2].headers["WWW-Authenticate"] == 'Bearer realm="sunhelm"'
+    assert (await client.get("/nothing", headers=HEADERS)).content_type == "text/plain"
+
+
 async def test_a_body_that_is_too_long_is_refused(client: TestClient[Any, Any]) -> None:
     async def spaces() -> AsyncIterator[bytes]:
         for _ in range(9):
