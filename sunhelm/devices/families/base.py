@@ -94,10 +94,11 @@ class RegisterFamily:
             kind,
             config.host or "",
             config.port or self.spec.links[kind],
-            pacing=self.spec.pacing,
+            pacing=self.spec.pacing_of(kind),
             single=self.spec.connection == "single",
             turns=surroundings.turns,
             clock=surroundings.clock,
+            logger_serial=config.logger_serial,
         )
         return self.source(config, surroundings, link)
 

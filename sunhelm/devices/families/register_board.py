@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from sunhelm.devices.clock import Deadline
 from sunhelm.devices.errors import Rejected
+from sunhelm.devices.families.base import RegisterFamily, Surroundings
 from sunhelm.devices.families.parts import Discovery, FoundPart
-from sunhelm.devices.families.spec import Part
+from sunhelm.devices.families.spec import LinkKind, Part
 from sunhelm.devices.links.base import Span
-from sunhelm.devices.links.control import ControlLink
+from sunhelm.devices.links.control import ControlLink, open_control_link
 from sunhelm.devices.registers import codec
 from sunhelm.devices.registers.register import Register, RegisterMap
 
@@ -27,13 +28,15 @@ _GONE: Final = (10, 11)
 class RegisterBoard:
     """Parts are found when they are first used.
 
-    A part is called by its name, or "name_unit" where the site file gives it several unit ids.
+    A part is called by its name, or "name_unit" where the site file gives it several unit ids. `single` is
+    the function that writes one register.
     """
 
     link: ControlLink
     config: DeviceConfig
     parts: Sequence[Part]
     map_of: Callable[[Part], RegisterMap]
+    single: Literal[6, 16] = 6
     _found: dict[str, FoundPart] = field(default_factory=dict)
 
     def part(self, name: str) -> Part:
@@ -82,7 +85,7 @@ class RegisterBoard:
         return str(codec.unpack(register.type, words))
 
     async def write(self, place: str, raw: float, deadline: Deadline) -> None:
-        """Write one register: a single word by function 6, more by one request of function 16."""
+        """Write one register: a single word by the function `single`, more by one request of function 16."""
         part, _, name = place.partition(".")
         await self.write_row(part, (name,), (raw,), deadline)
 
@@ -99,9 +102,8 @@ class RegisterBoard:
         _check_row(registers)
         unit = (await self.locate(part, deadline)).unit
         try:
-            await self.link.write(
-                unit, registers[0].address, words, deadline, function=6 if len(words) == 1 else 16
-            )
+            function = self.single if len(words) == 1 else 16
+            await self.link.write(unit, registers[0].address, words, deadline, function=function)
         except Rejected as error:
             self._forget(part, error)
             raise
@@ -136,6 +138,24 @@ class RegisterBoard:
         if not found:
             raise Rejected(f"{self.config.name}: no {part.name} answers")
         return found[0]
+
+
+def open_board(family: RegisterFamily, config: DeviceConfig, surroundings: Surroundings) -> RegisterBoard:
+    """Return the registers of a device of this family, opened for control; nothing is sent yet."""
+    spec = family.spec
+    kind: LinkKind = next(iter(spec.links)) if config.link is None else config.link
+    link = open_control_link(
+        kind,
+        config.host or "",
+        config.port or spec.links[kind],
+        pacing=spec.pacing_of(kind),
+        single=spec.connection == "single",
+        turns=surroundings.turns,
+        clock=surroundings.clock,
+        logger_serial=config.logger_serial,
+        cut_echo=spec.write.cut_echo,
+    )
+    return RegisterBoard(link, config, spec.parts, family.map_of, spec.write.single)
 
 
 def _check_row(registers: Sequence[Register]) -> None:

@@ -41,6 +41,16 @@ class Read(_Model):
     gap: int = Field(default=125, ge=0)
 
 
+class Write(_Model):
+    """How registers are written: one by the function `single`, several by function 16 always.
+
+    With `cut_echo`, answers to function 16 may lack the number of registers, over Modbus TCP.
+    """
+
+    single: Literal[6, 16] = 6
+    cut_echo: bool = False
+
+
 class Pacing(_Model):
     """What the device needs between requests.
 
@@ -200,6 +210,7 @@ class FamilySpec(_Model):
 
     `refresh` is how often the device itself renews its live values: asking faster brings nothing, and a
     reading younger than this is served again. `deadline` is the longest that one read may take.
+    `link_pacing` is the pacing over a link that needs another one.
     `connection` "single" means that the device serves one client: we close after each read.
     `tiers` says for each group of registers how often it is read.
     `enums` are names of values that several registers share, for `@NAME` in a map.
@@ -218,7 +229,9 @@ class FamilySpec(_Model):
     links: Mapping[LinkKind, int]
     models: tuple[str, ...] = ()
     read: Read = Read()
+    write: Write = Write()
     pacing: Pacing = Pacing()
+    link_pacing: Mapping[LinkKind, Pacing] = Field(default_factory=dict)
     connection: Literal["shared", "single"] = "single"
     refresh: Seconds = 1.0
     deadline: Seconds = 30.0
@@ -237,3 +250,7 @@ class FamilySpec(_Model):
     controls: Mapping[str, Writable] = Field(default_factory=dict)
     tasks: Mapping[str, Writable] = Field(default_factory=dict)
     setting_hazards: Mapping[str, Hazard] = Field(default_factory=dict)
+
+    def pacing_of(self, link: LinkKind) -> Pacing:
+        """Return what the device needs between requests over this link."""
+        return self.link_pacing.get(link, self.pacing)

@@ -23,16 +23,27 @@ def open_link(
     single: bool,
     turns: Turns | None = None,
     clock: Clock = SYSTEM_CLOCK,
+    logger_serial: int | None = None,
 ) -> RegisterLink:
     """Return a link that can read registers; it connects when it is first used.
 
     `single` says that the device serves one client, so that the connection is closed after each turn.
     `turns` are those of this process, shared by all its links; None when no other process uses the device.
+    `logger_serial` is that of the logger, for link solarman_v5 only.
     Raises ValueError when this kind of link knows no registers.
     """
-    if kind in ("modbus_tcp", "rtu_over_tcp"):
+    if kind in ("modbus_tcp", "rtu_over_tcp", "solarman_v5"):
         # A transport brings its libraries; who only decodes registers, or uses another one, needs none.
         from sunhelm.devices.links.modbus import ModbusLink  # noqa: PLC0415 - see above
 
-        return ModbusLink(kind, host, port, pacing=pacing, single=single, turns=turns, clock=clock)
-    raise ValueError(f"link {kind} reads no registers; modbus_tcp and rtu_over_tcp do")
+        return ModbusLink(
+            kind,
+            host,
+            port,
+            pacing=pacing,
+            single=single,
+            turns=turns,
+            clock=clock,
+            logger_serial=logger_serial,
+        )
+    raise ValueError(f"link {kind} reads no registers; modbus_tcp, rtu_over_tcp and solarman_v5 do")

@@ -16,7 +16,7 @@ from sunhelm.devices.links.answers import Answer
 from sunhelm.devices.links.base import RegisterLink
 from sunhelm.devices.links.frames import Question
 from sunhelm.devices.links.http import HttpLink, Request
-from sunhelm.devices.links.modbus import ModbusLink, check_place
+from sunhelm.devices.links.modbus import Framing, ModbusLink, check_place
 from sunhelm.devices.links.sec1000 import Sec1000Link
 from sunhelm.devices.links.sign_in import SignIn
 from sunhelm.devices.links.turns import Turns
@@ -60,6 +60,32 @@ class ModbusControlLink(ModbusLink):
 
     requests = (*ModbusLink.requests, WriteSingleRegisterRequest, WriteMultipleRegistersRequest)
 
+    def __init__(
+        self,
+        framing: Framing,
+        host: str,
+        port: int,
+        *,
+        pacing: Pacing,
+        single: bool,
+        turns: Turns | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+        logger_serial: int | None = None,
+        cut_echo: bool = False,
+    ) -> None:
+        """With `cut_echo`, the answer to function 16 may lack the number of registers, over Modbus TCP."""
+        super().__init__(
+            framing,
+            host,
+            port,
+            pacing=pacing,
+            single=single,
+            turns=turns,
+            clock=clock,
+            logger_serial=logger_serial,
+        )
+        self._cut_echo = cut_echo
+
     async def write(
         self,
         unit: int,
@@ -70,7 +96,7 @@ class ModbusControlLink(ModbusLink):
         function: Literal[6, 16] = 16,
     ) -> None:
         check_place(unit, address, len(words), _MOST_WORDS if function == 16 else 1)
-        if unit == 0 and self.framing == "rtu_over_tcp":
+        if unit == 0 and self.framing != "modbus_tcp":
             raise ValueError("unit 0 means every device on a serial line, and none would answer")
         if wrong := [word for word in words if not 0 <= word <= 0xFFFF]:
             raise ValueError(f"{wrong} at {address}: a word is 0 to 65535")
@@ -79,7 +105,8 @@ class ModbusControlLink(ModbusLink):
         second = words[0] if function == 6 else len(words)
         echo = struct.pack(">BHH", function, address, second)
         about = f"unit {unit} write {address}+{len(words)}"
-        await self.ask(Question(request, echo, len(echo)), deadline, about=about, repeat=False)
+        cut = len(echo) - 2 if self._cut_echo and function == 16 else None
+        await self.ask(Question(request, echo, len(echo), cut), deadline, about=about, repeat=False)
 
 
 def open_control_link(
@@ -91,15 +118,28 @@ def open_control_link(
     single: bool,
     turns: Turns | None = None,
     clock: Clock = SYSTEM_CLOCK,
+    logger_serial: int | None = None,
+    cut_echo: bool = False,
 ) -> ControlLink:
     """Return a link that can write; the arguments are those of `sunhelm.devices.links.open_link`.
 
+    With `cut_echo`, the answer to function 16 may lack the number of registers: LSE-3 loggers leave it out.
     `turns` has the role "control", for readers give way to that role only.
     """
     _check_role(turns)
-    if kind in ("modbus_tcp", "rtu_over_tcp"):
-        return ModbusControlLink(kind, host, port, pacing=pacing, single=single, turns=turns, clock=clock)
-    raise ValueError(f"link {kind} cannot write registers; modbus_tcp and rtu_over_tcp can")
+    if kind in ("modbus_tcp", "rtu_over_tcp", "solarman_v5"):
+        return ModbusControlLink(
+            kind,
+            host,
+            port,
+            pacing=pacing,
+            single=single,
+            turns=turns,
+            clock=clock,
+            logger_serial=logger_serial,
+            cut_echo=cut_echo,
+        )
+    raise ValueError(f"link {kind} cannot write registers; modbus_tcp, rtu_over_tcp and solarman_v5 can")
 
 
 class Sec1000ControlLink(Sec1000Link):

@@ -31,11 +31,14 @@ class Question:
 
     `head` are the first bytes of the answer from its function code on. `length` is how many there are in
     all, or finds that out from those that came so far, None when they are too few.
+    `cut` is the length that some gateways leave of it, when they do: where a header says how long the answer
+    is, one of that length, and right as far as it goes, is taken for the whole.
     """
 
     request: ModbusPDU
     head: bytes
     length: int | Callable[[bytes], int | None]
+    cut: int | None = None
 
     def answer_length(self, pdu: bytes) -> int | None:
         """Return the length of the answer that begins with these bytes, None when it cannot be known yet."""
@@ -45,7 +48,13 @@ class Question:
 
 
 class Frames(Protocol):
-    """One way of putting Modbus on a stream."""
+    """One way of putting Modbus on a stream.
+
+    `unasked` is how many bytes may come that nobody asked for; 0 means that device and we are out of step.
+    """
+
+    @property
+    def unasked(self) -> int: ...
 
     def frame(self, question: Question) -> bytes:
         """Return the bytes to send; each call makes a new request of it."""
@@ -66,10 +75,12 @@ def _check(question: Question, pdu: bytes) -> None:
         raise WireError(f"answer begins {pdu[:known].hex(' ')}, expected was {question.head.hex(' ')}")
 
 
-def _decode(question: Question, unit: int, pdu: bytes) -> ModbusPDU:
+def decoded(question: Question, unit: int, pdu: bytes) -> ModbusPDU:
     """Return the whole answer decoded. Raises WireError."""
     _check(question, pdu)
     length = question.answer_length(pdu)
+    if length is not None and len(pdu) == question.cut:
+        pdu = question.head
     if len(pdu) != length:
         raise WireError(f"answer of {len(pdu)} bytes, expected were {length or 'more'}")
     if pdu[0] & 0x80:
@@ -91,6 +102,8 @@ class TcpFrames:
     Answers to earlier questions are passed over and counted. The ids go on from connection to connection,
     for some gateways hand a late answer to the next one.
     """
+
+    unasked = 0
 
     def __init__(self, statistics: LinkStatistics, first_id: int) -> None:
         self._statistics = statistics
@@ -114,7 +127,7 @@ class TcpFrames:
             if transaction == self._id:
                 if unit != question.request.dev_id:
                     raise WireError(f"answer of unit {unit}, asked was unit {question.request.dev_id}")
-                answer = _decode(question, unit, pdu)
+                answer = decoded(question, unit, pdu)
                 del buffer[:end]
                 return answer
             if (self._id - transaction) % 0xFFFF > _RECENT or transaction == 0:
@@ -126,6 +139,8 @@ class TcpFrames:
 
 class RtuFrames:
     """RTU frames on TCP: unit, PDU, checksum. There is no id, so any other bytes end the connection."""
+
+    unasked = 0
 
     def __init__(self) -> None:
         self._framer = FramerRTU(_DECODER)
@@ -147,6 +162,6 @@ class RtuFrames:
         frame = bytes(buffer[:size])
         if not FramerRTU.check_CRC(frame[:-2], int.from_bytes(frame[-2:], "big")):
             raise WireError("wrong checksum")
-        answer = _decode(question, unit, frame[1:-2])
+        answer = decoded(question, unit, frame[1:-2])
         del buffer[:size]
         return answer

@@ -27,7 +27,7 @@ from sunhelm.devices.links.turns import Turns
 if TYPE_CHECKING:
     from sunhelm.devices.families.spec import Pacing
 
-Framing = Literal["modbus_tcp", "rtu_over_tcp"]
+Framing = Literal["modbus_tcp", "rtu_over_tcp", "solarman_v5"]
 
 _READ = {Table.HOLDING: ReadHoldingRegistersRequest, Table.INPUT: ReadInputRegistersRequest}
 _BUSY = (5, 6)
@@ -67,6 +67,20 @@ def _identification_length(pdu: bytes) -> int | None:
     return end
 
 
+def _frames(framing: Framing, statistics: LinkStatistics, logger_serial: int | None) -> Frames:
+    if framing == "rtu_over_tcp":
+        return RtuFrames()
+    first_id = SystemRandom().randrange(0x10000)
+    if framing == "modbus_tcp":
+        return TcpFrames(statistics, first_id)
+    # Only those who have a logger load the library that speaks to it.
+    from sunhelm.devices.links.solarman import SolarmanFrames  # noqa: PLC0415 - see above
+
+    if logger_serial is None:
+        raise ValueError("link solarman_v5 needs the serial number of the logger")
+    return SolarmanFrames(logger_serial, statistics, first_id)
+
+
 class ModbusLink:
     """A `RegisterLink` to one address and port; several units may be behind it."""
 
@@ -87,16 +101,14 @@ class ModbusLink:
         single: bool,
         turns: Turns | None = None,
         clock: Clock = SYSTEM_CLOCK,
+        logger_serial: int | None = None,
     ) -> None:
+        """`logger_serial` is that of the logger, which only solarman_v5 needs."""
         self.framing = framing
         self._exchanges = Exchanges(
             host, port, self._open, pacing=pacing, single=single, turns=turns, clock=clock
         )
-        self._frames: Frames = (
-            TcpFrames(self.statistics, SystemRandom().randrange(0x10000))
-            if framing == "modbus_tcp"
-            else RtuFrames()
-        )
+        self._frames = _frames(framing, self.statistics, logger_serial)
 
     @property
     def statistics(self) -> LinkStatistics:
@@ -172,7 +184,7 @@ class ModbusLink:
         await self._exchanges.close()
 
     async def _open(self, address: str, port: int) -> TcpConnection:
-        return await TcpConnection.open(address, port, self.statistics)
+        return await TcpConnection.open(address, port, self.statistics, unasked=self._frames.unasked)
 
     def _refusal(self, code: int, about: str) -> DeviceError:
         name = _EXCEPTIONS.get(code, "of the vendor's own")

@@ -29,11 +29,12 @@ class TcpConnection(asyncio.Protocol):
     """A connection that closes itself when bytes come that belong to no answer.
 
     Such bytes mean that device and we are out of step; without an id in the protocol nothing but a new
-    connection brings both back into step.
+    connection brings both back into step. With `unasked`, up to so many bytes are kept for whoever asks next.
     """
 
-    def __init__(self, statistics: LinkStatistics) -> None:
+    def __init__(self, statistics: LinkStatistics, unasked: int = 0) -> None:
         self._statistics = statistics
+        self._unasked = unasked
         self._transport: asyncio.Transport
         self._buffer = bytearray()
         self._take: Take[Any] | None = None
@@ -41,10 +42,10 @@ class TcpConnection(asyncio.Protocol):
         self._closed = asyncio.Event()
 
     @classmethod
-    async def open(cls, address: str, port: int, statistics: LinkStatistics) -> Self:
+    async def open(cls, address: str, port: int, statistics: LinkStatistics, *, unasked: int = 0) -> Self:
         """Return a new connection that counts its stale answers. Raises OSError."""
         loop = asyncio.get_running_loop()
-        _, connection = await loop.create_connection(lambda: cls(statistics), address, port)
+        _, connection = await loop.create_connection(lambda: cls(statistics, unasked), address, port)
         return connection
 
     @property
@@ -83,7 +84,7 @@ class TcpConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._buffer += data
         if self._take is None or self._answer is None or self._answer.done():
-            self._out_of_step()
+            self._rest()
             return
         try:
             answer = self._take(self._buffer)
@@ -92,14 +93,16 @@ class TcpConnection(asyncio.Protocol):
             return
         if answer is not None:
             self._answer.set_result(answer)
-            if self._buffer:
-                self._out_of_step()
+            self._rest()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._closed.set()
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(exc or HungUp(len(self._buffer)))
 
-    def _out_of_step(self) -> None:
+    def _rest(self) -> None:
+        """Close the connection when there is more than may come unasked."""
+        if len(self._buffer) <= self._unasked:
+            return
         self._statistics.stale_answers += 1
         self._transport.abort()
