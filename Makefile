@@ -70,6 +70,7 @@ bench: $(INSTALLED) $(BENCH) ## Measure requests, CPU, start and memory of the e
 	$(BIN)/python tests/bench/bench.py --environment build/bench $(ARGUMENTS)
 	$(BIN)/python tests/bench/render.py
 	$(BIN)/python tests/bench/fleet.py --environment build/bench
+	$(BIN)/python tests/bench/webhook.py --environment build/bench
 	scripts/peers $(VENV) build/peers
 	$(BIN)/python tests/bench/sunspec.py --environment build/bench --peers build/peers $(ARGUMENTS)
 

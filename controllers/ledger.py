@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Final
 
 from controllers import records
@@ -26,7 +27,7 @@ from controllers.claims import (
     resolved,
     silenced,
 )
-from controllers.demand import Demand, demand
+from controllers.demand import LIMITING, Demand, demand, state_of
 from controllers.heartbeat import Heartbeat
 from controllers.journal import Journal, Statement
 from controllers.policies import Policies, Policy
@@ -35,7 +36,7 @@ from sunhelm.devices.device_config import DeviceConfig
 _BEGINNINGS_KEPT_S: Final = 7 * DAY_S
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Ledger:
     """What is asked, and what is known of whoever asks.
 
@@ -54,9 +55,18 @@ class Ledger:
         """Return whether the heartbeat is."""
         return self.heartbeat is not None and self.heartbeat.late(now)
 
+    @cached_property
+    def _by_device(self) -> Mapping[str, list[Claim]]:
+        """Every device asks after each change of any claim."""
+        claims: dict[str, list[Claim]] = {}
+        for claim in self.claims.values():
+            claims.setdefault(claim.key.device, []).append(claim)
+        return claims
+
     def demands(self, device: DeviceConfig, states: Iterable[str], now: float) -> dict[str, Demand]:
-        """Return what is asked of each state of a device."""
-        claims = [claim for claim in self.claims.values() if claim.key.device == device.name]
+        """Return what is asked of those of these states of a device that somebody asks for."""
+        claims = self._by_device.get(device.name, ())
+        asked = {claim.order.state for claim in claims}.union(map(state_of, LIMITING))
         return {
             state: demand(
                 state,
@@ -65,7 +75,7 @@ class Ledger:
                 late=self.late(now),
                 held=self.holds.get(device.name, 0.0) > now,
             )
-            for state in states
+            for state in asked.intersection(states)
         }
 
 
