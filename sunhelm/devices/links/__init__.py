@@ -46,4 +46,8 @@ def open_link(
             clock=clock,
             logger_serial=logger_serial,
         )
+    if kind == "givenergy":
+        from sunhelm.devices.links.givenergy import GivEnergyLink  # noqa: PLC0415 - see above
+
+        return GivEnergyLink(host, port, pacing=pacing, single=single, turns=turns, clock=clock)
     raise ValueError(f"link {kind} reads no registers; modbus_tcp, rtu_over_tcp and solarman_v5 do")

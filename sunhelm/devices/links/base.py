@@ -14,10 +14,11 @@ from sunhelm.devices.clock import Deadline
 
 
 class Table(StrEnum):
-    """The two register tables of Modbus that home-solar devices use."""
+    """The two register tables of Modbus that home-solar devices use, and one of GivEnergy's own."""
 
     HOLDING = "holding"  # function 3
     INPUT = "input"  # function 4
+    METER = "meter"  # function 0x16 of GivEnergy's data adapters: what a meter is
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -15,6 +15,8 @@ from sunhelm.devices.errors import Malformed
 from sunhelm.devices.links.answers import Answer
 from sunhelm.devices.links.base import RegisterLink
 from sunhelm.devices.links.frames import Question
+from sunhelm.devices.links.givenergy import GivEnergyLink
+from sunhelm.devices.links.givenergy import Question as GivEnergyQuestion
 from sunhelm.devices.links.http import HttpLink, Request
 from sunhelm.devices.links.modbus import Framing, ModbusLink, check_place
 from sunhelm.devices.links.sec1000 import Sec1000Link
@@ -27,6 +29,17 @@ if TYPE_CHECKING:
 Parsed = TypeVar("Parsed")
 
 _MOST_WORDS = 123
+
+_GIVENERGY_REBOOT: Final = 163
+_GIVENERGY_REBOOTS: Final = 100
+_GIVENERGY_NEVER: Final = {
+    162: "it clears the counters",
+    331: "it cuts the house off the grid",
+    1016: "it resets the settings",
+    5003: "it starts without a grid",
+    5004: "it resets the settings",
+    **dict.fromkeys(range(63, 84), "it is the law of the grid"),
+}
 
 SET_LIMIT: Final = 0x42
 VALUE_MODE: Final = 0x40
@@ -139,7 +152,11 @@ def open_control_link(
             logger_serial=logger_serial,
             cut_echo=cut_echo,
         )
-    raise ValueError(f"link {kind} cannot write registers; modbus_tcp, rtu_over_tcp and solarman_v5 can")
+    if kind == "givenergy":
+        return GivEnergyControlLink(host, port, pacing=pacing, single=single, turns=turns, clock=clock)
+    raise ValueError(
+        f"link {kind} cannot write registers; modbus_tcp, rtu_over_tcp, solarman_v5 and givenergy can"
+    )
 
 
 class Sec1000ControlLink(Sec1000Link):
@@ -234,6 +251,31 @@ class HttpControlLink(HttpLink):
         """
         request = Request(method, self._url(path, None), headers or {}, form, json)
         return await self._ask(request, deadline, parse, repeat=False)
+
+
+class GivEnergyControlLink(GivEnergyLink):
+    """A `ControlLink` to one data adapter. One register a write, and none that could break the device."""
+
+    async def write(
+        self,
+        unit: int,
+        address: int,
+        words: Sequence[int],
+        deadline: Deadline,
+        *,
+        function: Literal[6, 16] = 6,
+    ) -> None:
+        """Write one register; see `ControlLink.write`. Raises ValueError for one that is never written."""
+        if len(words) != 1 or function != 6:
+            raise ValueError(f"{len(words)} registers at {address}: function 6 writes one")
+        if not (0 <= unit <= 255 and 0 <= address <= 0xFFFF and 0 <= words[0] <= 0xFFFF):
+            raise ValueError(f"{words[0]} to {address} of slave {unit} is no word, register or slave")
+        if address in _GIVENERGY_NEVER:
+            raise ValueError(f"register {address} is never written: {_GIVENERGY_NEVER[address]}")
+        if address == _GIVENERGY_REBOOT and words[0] != _GIVENERGY_REBOOTS:
+            raise ValueError(f"register {address} takes {_GIVENERGY_REBOOTS} and nothing else")
+        question = GivEnergyQuestion(unit, function, address, words[0])
+        await self._ask(question, deadline, about=f"write {address}={words[0]}", repeat=False)
 
 
 def _check_role(turns: Turns | None) -> None:
