@@ -40,6 +40,14 @@ SCHEMA: Final = (
             one INTEGER PRIMARY KEY CHECK (one = 1), seen_at REAL, stamp REAL, lost INTEGER
         )""",
     ),
+    (
+        """CREATE TABLE requests (
+            id TEXT PRIMARY KEY, at REAL NOT NULL, visitor TEXT NOT NULL, operation TEXT NOT NULL,
+            device TEXT NOT NULL, text TEXT NOT NULL, digest TEXT NOT NULL, outcome TEXT NOT NULL,
+            answer TEXT NOT NULL, ended_at REAL
+        ) WITHOUT ROWID""",
+        "CREATE INDEX requests_at ON requests (at)",
+    ),
 )
 """The statements that make each version of the one before."""
 
@@ -57,4 +65,5 @@ def retention(now: float) -> tuple[tuple[str, tuple[object, ...]], ...]:
         ("DELETE FROM claims WHERE live = 0 AND touched_at < ?", before),
         ("DELETE FROM transitions WHERE at < ?", before),
         ("DELETE FROM acts WHERE at < ?", before),
+        ("DELETE FROM requests WHERE at < ?", before),
     )

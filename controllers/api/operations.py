@@ -1,0 +1,137 @@
+"""One operation of the API: what is asked, what is answered, and how a request becomes the one of it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, Final, Generic, Protocol, TypeVar
+
+from aiohttp import hdrs, web
+from pydantic import BaseModel, ValidationError
+
+from controllers.api.asks import Ask, Once, Place
+from controllers.api.bodies import read_json
+from controllers.api.problems import problem_response, refused_by_model
+from controllers.api.requests import Requests, Said
+from controllers.people import People
+from sunhelm.service.access import VISITOR
+
+PlaceT = TypeVar("PlaceT", bound=Place)
+AskT = TypeVar("AskT", bound=Ask)
+
+MOST_BODY_BYTES: Final = 1024 * 1024
+MOST_LEVELS: Final = 4
+
+_READS: Final = (hdrs.METH_GET,)
+
+
+class NoBody(Ask):
+    """Nothing is expected in the body."""
+
+
+class Backstage(Protocol):
+    """What the operations need: the controller as people see it, and what has been asked already."""
+
+    @property
+    def people(self) -> People:
+        """What people may do now."""
+
+    @property
+    def requests(self) -> Requests:
+        """What they have asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[PlaceT, AskT]):
+    """One request, checked against the models of its operation."""
+
+    people: People
+    requests: Requests
+    place: PlaceT
+    ask: AskT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation(Generic[PlaceT, AskT]):
+    """One operation. `path` is below `/api/v1`; `status` that of success; `problems` those it may end in.
+
+    `writes` is whether it changes anything: it is then in the journal before it is done.
+    """
+
+    name: str
+    method: str
+    path: str
+    title: str
+    place: type[PlaceT]
+    answer: type[BaseModel]
+    handle: Callable[[Call[PlaceT, AskT]], Awaitable[BaseModel]]
+    ask: type[AskT]
+    status: int = 200
+    problems: tuple[int, ...] = ()
+    writes: bool = field(default=False)
+
+    @property
+    def has_body(self) -> bool:
+        """Whether something is expected in the body."""
+        return self.ask is not NoBody
+
+    async def respond(self, request: web.Request, backstage: Backstage) -> web.Response:
+        """Carry out a request. Raises Refusal and Refused."""
+        place = self._place(request)
+        body = b"{}"
+        if self.has_body:
+            body = await read_json(request, most_bytes=MOST_BODY_BYTES, most_levels=MOST_LEVELS)
+        ask = self._ask(body)
+        call = Call(backstage.people, backstage.requests, place, ask)
+        if not self.writes:
+            return self._response((await self.handle(call)).model_dump_json())
+        said = Said(
+            id=ask.id if isinstance(ask, Once) else None,
+            visitor=request[VISITOR],
+            operation=self.name,
+            device=str(getattr(place, "device", None) or getattr(ask, "device", "")),
+            text=_words(place, ask),
+        )
+
+        async def act() -> str:
+            return (await self.handle(call)).model_dump_json()
+
+        outcome = await backstage.requests.once(said, act)
+        if outcome.problem is not None:
+            return problem_response(outcome.problem)
+        return self._response(outcome.answer)
+
+    def _place(self, request: web.Request) -> PlaceT:
+        given: dict[str, Any] = dict(request.match_info)
+        for name, value in request.query.items():
+            # A name that is given twice is no text any more, so that its model refuses it.
+            given[name] = [given[name], value] if name in given else value
+        try:
+            return self.place.model_validate(given)
+        except ValidationError as error:
+            raise refused_by_model(error, self.place, "address") from None
+
+    def _ask(self, body: bytes) -> AskT:
+        try:
+            return self.ask.model_validate_json(body)
+        except ValidationError as error:
+            raise refused_by_model(error, self.ask, "body") from None
+
+    def _response(self, text: str) -> web.Response:
+        return web.Response(
+            status=self.status,
+            text=f"{text}\n",
+            content_type="application/json",
+            headers={hdrs.CACHE_CONTROL: "no-store"},
+        )
+
+
+def _words(place: Place, ask: Ask) -> str:
+    """Return what was asked, as the journal keeps it: JSON of what was given."""
+    given = ask.model_dump(by_alias=True, exclude_unset=True, exclude={"id"})
+    given |= {key: value for key, value in place.model_dump().items() if value is not None}
+    return _Given.model_validate(given).model_dump_json()
+
+
+class _Given(BaseModel, extra="allow"):
+    """Whatever was given."""
