@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping
-from functools import partial
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import structlog
@@ -13,6 +12,8 @@ from controllers.alertmanager import Alertmanager, NotListed
 from controllers.alerts import Alert
 from controllers.config import Configuration
 from controllers.demand import Demand
+from controllers.device_loop import DeviceLoop
+from controllers.fleet import Fleet, Open
 from controllers.inbox import Inbox, judged
 from controllers.journal import Journal, JournalError, Statement
 from controllers.ledger import (
@@ -26,8 +27,9 @@ from controllers.ledger import (
     transition,
 )
 from controllers.policies import Policies
-from controllers.reconcile import Observer, Reconciler
+from controllers.reconcile import Reconciler
 from controllers.schema import retention
+from controllers.statuses import Observer
 from controllers.steady import SteadyTime
 from controllers.values import words
 from sunhelm.devices.clock import SYSTEM_CLOCK, Clock
@@ -37,11 +39,6 @@ from sunhelm.devices.site import Site
 
 TICK_S: Final = 1.0
 RETENTION_S: Final = 3600.0
-_POLLING: Final = "(alertmanager)"
-"""The name of a loop that cannot be a device's."""
-
-Open = Callable[[DeviceConfig, Site], ControlledDevice]
-
 _log = structlog.get_logger(__name__)
 
 
@@ -70,66 +67,60 @@ class Controller:
         self._observer = observer
         self._turn = asyncio.Lock()
         self._group: asyncio.TaskGroup | None = None
-        self._loops: dict[str, asyncio.Task[None]] = {}
+        self._polling: asyncio.Task[None] | None = None
         self.listed_at: float | None = None
-        self.reconcilers = {
-            device.name: self._reconciler(device, open_device) for device in _controlled(self.site)
-        }
+        self.fleet = Fleet(self._loop)
+        self.fleet.equip(self.site, open_device)
+
+    @property
+    def reconcilers(self) -> Mapping[str, Reconciler]:
+        """What keeps each device in its state, by the device's name."""
+        return {name: loop.reconciler for name, loop in self.fleet.loops.items()}
 
     async def run(self) -> None:
         """Work until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             self._group = tasks
+            self.fleet.start(tasks)
             tasks.create_task(self._judge(), name="inbox")
             tasks.create_task(self._keep_time(), name="time")
-            self._start()
+            self._start_polling()
 
     async def follow(self, configuration: Configuration, open_device: Open) -> None:
         """Go on by another configuration. Devices that it does not change are kept as they are.
 
         Raises JournalError, and leaves everything as it was then.
         """
-        new = {device.name: device for device in _controlled(configuration.site)}
-        same_zone = configuration.site.zone == self.site.zone
-        kept = {
-            name: reconciler
-            for name, reconciler in self.reconcilers.items()
-            if same_zone and name in new and new[name] == self.site.devices[name]
-        }
-        await self._change(lambda ledger: rebound(ledger, configuration.policies, self.time.now()))
-        gone = [reconciler for name, reconciler in self.reconcilers.items() if name not in kept]
-        await self._stop({_POLLING, *(reconciler.device.name for reconciler in gone)})
-        for reconciler in gone:
-            await reconciler.device.close()
+        await self.change(lambda ledger: rebound(ledger, configuration.policies, self.time.now()))
+        if self._polling is not None:
+            self._polling.cancel()
+            await asyncio.gather(self._polling, return_exceptions=True)
+            self._polling = None
+        await self.fleet.dismiss(configuration.site, before=self.site)
         self.site, self.policies = configuration.site, configuration.policies
-        for reconciler in kept.values():
-            reconciler.ours = self.policies.values(reconciler.device.name)
-        self.reconcilers = {
-            name: kept.get(name) or self._reconciler(device, open_device) for name, device in new.items()
-        }
-        self._start()
+        self.fleet.equip(self.site, open_device)
+        for name, reconciler in self.reconcilers.items():
+            reconciler.ours = self.policies.values(name)
+        if self._group is not None:
+            self.fleet.start(self._group)
+        self._start_polling()
 
     async def close(self) -> None:
         """Give back what would stay for nobody's good, and close the devices."""
-        for name, reconciler in self.reconcilers.items():
-            try:
-                await reconciler.leave()
-            except JournalError as error:
-                _log.error("journal_failed", device=name, reason=str(error))
-            await reconciler.device.close()
+        await self.fleet.close()
 
     async def judge(self) -> None:
         """Wait for alerts, and judge all that are there. Raises JournalError; they are kept then."""
         alerts = await self.inbox.take()
         try:
-            await self._change(lambda ledger: after_alerts(ledger, self.policies, alerts), *judged(alerts))
+            await self.change(lambda ledger: after_alerts(ledger, self.policies, alerts), *judged(alerts))
         except BaseException:
             self.inbox.put_back(alerts)
             raise
 
     async def tick(self) -> None:
         """Let time do what it does to claims. Raises JournalError."""
-        await self._change(lambda ledger: ledger)
+        await self.change(lambda ledger: ledger)
 
     async def listen(self, alertmanager: Alertmanager) -> None:
         """Ask Alertmanager which alerts it has, and judge them. Raises NotListed and JournalError."""
@@ -140,12 +131,12 @@ class Controller:
     async def listed(self, alerts: list[Alert], asked_at: float) -> None:
         """Judge what Alertmanager has listed. Raises JournalError."""
         ahead_s = self.clock.time() - self.time.now()
-        await self._change(
+        await self.change(
             lambda ledger: after_listing(ledger, self.policies, alerts, asked_at=asked_at, ahead_s=ahead_s)
         )
         self.listed_at = asked_at
 
-    async def _change(self, change: Callable[[Ledger], Ledger], *statements: Statement) -> None:
+    async def change(self, change: Callable[[Ledger], Ledger], *statements: Statement) -> None:
         """Bring the ledger forward: first in the journal, then here, then for the devices."""
         async with self._turn:
             now = self.time.now()
@@ -170,8 +161,7 @@ class Controller:
                     value=words(claim.order.value),
                     dry_run=claim.order.terms.dry_run,
                 )
-        for reconciler in self.reconcilers.values():
-            reconciler.wake()
+        self.fleet.wake()
 
     async def _judge(self) -> None:
         while True:
@@ -214,33 +204,19 @@ class Controller:
         finally:
             await alertmanager.close()
 
-    def _start(self) -> None:
-        """Start every loop that does not run yet."""
-        loops: dict[str, Callable[[], Coroutine[None, None, None]]] = {
-            name: reconciler.run for name, reconciler in self.reconcilers.items()
-        }
-        if self.policies.poll_s is not None:
-            loops[_POLLING] = partial(self._poll, self.policies.poll_s)
-        for name, loop in loops.items():
-            if self._group is not None and (name not in self._loops or self._loops[name].done()):
-                self._loops[name] = self._group.create_task(loop(), name=name)
-
-    async def _stop(self, names: Collection[str]) -> None:
-        stopping = [task for name, task in self._loops.items() if name in names]
-        for task in stopping:
-            task.cancel()
-        await asyncio.gather(*stopping, return_exceptions=True)
+    def _start_polling(self) -> None:
+        every_s = self.policies.poll_s
+        if self._group is not None and every_s is not None:
+            self._polling = self._group.create_task(self._poll(every_s), name="alertmanager")
 
     def _concerns(self, alert: Alert) -> bool:
         return self.policies.concern(alert.labels)
 
-    def _reconciler(self, config: DeviceConfig, open_device: Open) -> Reconciler:
-        device = open_device(config, self.site)
-
+    def _loop(self, config: DeviceConfig, device: ControlledDevice) -> DeviceLoop:
         def asked() -> Mapping[str, Demand]:
             return self.ledger.demands(config, device.handles, self.time.now())
 
-        return Reconciler(
+        reconciler = Reconciler(
             device,
             self.journal,
             asked,
@@ -248,8 +224,6 @@ class Controller:
             time=self.time,
             observer=self._observer,
             ours=self.policies.values(config.name),
+            allowed=config.control.allow,
         )
-
-
-def _controlled(site: Site) -> Iterator[DeviceConfig]:
-    return (device for device in site.devices.values() if device.control.enabled)
+        return DeviceLoop(reconciler, self.clock)

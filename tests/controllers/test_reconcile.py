@@ -12,6 +12,7 @@ import pytest
 
 from controllers import records
 from controllers.demand import Demand
+from controllers.device_loop import DeviceLoop
 from controllers.journal import Journal
 from controllers.records import Kept
 from sunhelm.devices.control import UNKNOWN, UNLIMITED, Charge, Limit, Proof, Rung, SelfConsumption
@@ -273,10 +274,11 @@ async def test_while_somebody_asks_the_device_is_looked_at_once_a_minute(bench: 
 
 
 async def test_the_loop_acts_when_it_is_woken_and_not_when_nothing_is_new(bench: Any) -> None:  # W7
-    task = asyncio.create_task(bench.reconciler.run())
+    loop = DeviceLoop(bench.reconciler, bench.clock)
+    task = asyncio.create_task(loop.run())
     await asyncio.sleep(0)
     bench.demands["export_limit"] = Demand(Limit(0))
-    bench.reconciler.wake()
+    loop.wake()
     for _ in range(1000):
         await asyncio.sleep(0.001)
         if bench.counts.outcomes:
@@ -381,7 +383,7 @@ async def live_until(bench: Any, dies_at: int) -> tuple[bool, int]:
 
     bench.journal.close()
     bench.journal = MortalJournal(bench.directory, step)
-    bench.reconciler._journal = bench.journal
+    bench.reconciler.keeping.journal = bench.journal
     bench.device.export.before_write = bench.device.export.after_write = step
     made = 0
     try:

@@ -118,7 +118,7 @@ class Weather(RuleBasedStateMachine):
 
     def look(self) -> None:
         """Hold every new write against what is asked."""
-        kept = self.controller.reconcilers["roof"]._kept.get("export_limit")
+        kept = self.controller.reconcilers["roof"].keeping.states.get("export_limit")
         demand = self.controller.ledger.demands(ROOF, ["export_limit"], self.controller.time.now())
         asked = demand["export_limit"].value
         for written in self.device.export.writes[self.seen_writes :]:

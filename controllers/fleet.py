@@ -1,0 +1,78 @@
+"""All devices that may be commanded, each opened once, with a loop of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+
+import structlog
+
+from controllers.device_loop import DeviceLoop
+from controllers.journal import JournalError
+from sunhelm.devices.control import ControlledDevice
+from sunhelm.devices.device_config import DeviceConfig
+from sunhelm.devices.site import Site
+
+Open = Callable[[DeviceConfig, Site], ControlledDevice]
+"""How a device is opened for control."""
+
+_log = structlog.get_logger(__name__)
+
+
+class Fleet:
+    """The loops of all devices, by name. `make` makes the loop of a device that was just opened."""
+
+    def __init__(self, make: Callable[[DeviceConfig, ControlledDevice], DeviceLoop]) -> None:
+        self.loops: dict[str, DeviceLoop] = {}
+        self._make = make
+        self._running: dict[str, asyncio.Task[None]] = {}
+
+    def equip(self, site: Site, open_device: Open) -> None:
+        """Open the devices of a site that are not open yet, in the order of the site file."""
+        known = self.loops
+        self.loops = {
+            config.name: known.get(config.name) or self._make(config, open_device(config, site))
+            for config in controlled(site)
+        }
+
+    def start(self, group: asyncio.TaskGroup) -> None:
+        """Start every loop that does not run yet."""
+        for name, loop in self.loops.items():
+            running = self._running.get(name)
+            if running is None or running.done():
+                self._running[name] = group.create_task(loop.run(), name=name)
+
+    def wake(self) -> None:
+        """Let every loop look again."""
+        for loop in self.loops.values():
+            loop.wake()
+
+    async def dismiss(self, site: Site, *, before: Site) -> None:
+        """Stop and close the devices that this site does not have just as the one before."""
+        new = {config.name: config for config in controlled(site)}
+        gone = {
+            name: loop
+            for name, loop in self.loops.items()
+            if site.zone != before.zone or new.get(name) != before.devices[name]
+        }
+        stopping = [self._running.pop(name) for name in gone if name in self._running]
+        for task in stopping:
+            task.cancel()
+        await asyncio.gather(*stopping, return_exceptions=True)
+        for name, loop in gone.items():
+            del self.loops[name]
+            await loop.reconciler.device.close()
+
+    async def close(self) -> None:
+        """Give back what would stay for nobody's good, and close the devices."""
+        for name, loop in self.loops.items():
+            try:
+                await loop.reconciler.leave()
+            except JournalError as error:
+                _log.error("journal_failed", device=name, reason=str(error))
+            await loop.reconciler.device.close()
+
+
+def controlled(site: Site) -> Iterator[DeviceConfig]:
+    """Yield the devices of a site that may be commanded."""
+    return (device for device in site.devices.values() if device.control.enabled)
