@@ -225,12 +225,15 @@ class HttpControlLink(HttpLink):
         *,
         pacing: Pacing,
         name: str = "",
+        shared: bool = False,
         sign_in: SignIn | None = None,
         turns: Turns | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         _check_role(turns)
-        super().__init__(base, pacing=pacing, name=name, sign_in=sign_in, turns=turns, clock=clock)
+        super().__init__(
+            base, pacing=pacing, name=name, shared=shared, sign_in=sign_in, turns=turns, clock=clock
+        )
 
     async def tell(
         self,

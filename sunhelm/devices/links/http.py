@@ -89,7 +89,9 @@ class HttpLink:
 
     `base` is its address, to which every path is added, with or without a path of its own. `name` is whose
     turn it is: what shares it shares the turn; the address alone when it is empty. `pacing.timeout` is the
-    longest wait for one whole answer, `pacing.pause` passes between two requests.
+    longest wait for one whole answer, `pacing.pause` passes between two requests. A server that is `shared`
+    keeps nothing in mind from one request to the next: a turn on it is one request, so that nobody waits for
+    a sequence and its proof.
     """
 
     methods: ClassVar[frozenset[str]] = frozenset({"GET"})
@@ -100,6 +102,7 @@ class HttpLink:
         *,
         pacing: Pacing,
         name: str = "",
+        shared: bool = False,
         sign_in: SignIn | None = None,
         turns: Turns | None = None,
         clock: Clock = SYSTEM_CLOCK,
@@ -108,6 +111,7 @@ class HttpLink:
         self.statistics = LinkStatistics()
         self._base = URL(base.rstrip("/"))
         self._pacing = pacing
+        self._shared = shared
         self._sign_in = sign_in
         self._clock = clock
         self._jitter = jitter
@@ -119,7 +123,15 @@ class HttpLink:
 
     @asynccontextmanager
     async def turn(self, deadline: Deadline) -> AsyncIterator[None]:
-        """Hold the endpoint; see `RegisterLink.turn`."""
+        """Hold the endpoint; see `RegisterLink.turn`. Of a shared server, each request takes it."""
+        if self._shared:
+            yield
+            return
+        async with self._taken(deadline):
+            yield
+
+    @asynccontextmanager
+    async def _taken(self, deadline: Deadline) -> AsyncIterator[None]:
         with self._waiting():
             await self._endpoint.take(deadline)
         self._held = True
@@ -174,10 +186,18 @@ class HttpLink:
 
         With `repeat` it is sent as often as it takes; without, again only when it was denied, so not done.
         """
+        if self._shared:
+            async with self._taken(deadline):
+                return await self._persist(request, deadline, parse, repeat=repeat)
         if not self._held:
             raise RuntimeError(
                 f"{request.where}: a request happens in a turn: async with link.turn(deadline)"
             )
+        return await self._persist(request, deadline, parse, repeat=repeat)
+
+    async def _persist(
+        self, request: Request, deadline: Deadline, parse: Callable[[Answer], Parsed], *, repeat: bool
+    ) -> Parsed:
         tries = _TRIES if repeat else 1
         pauses = delays(*_RETRY_S, self._jitter)
         renewed = False

@@ -535,6 +535,21 @@ async def test_a_link_that_writes_wants_the_turns_of_a_controller(clock: Any) ->
         HttpControlLink("http://127.0.0.1", pacing=Pacing(), turns=Turns())
 
 
+async def test_a_turn_on_a_shared_server_is_one_request(clock: Any) -> None:
+    state: dict[str, Any] = {}
+    async with (
+        serving(cloud_server(state)) as server,
+        opened(server, clock, shared=True, sign_in=cloud(clock)) as link,
+        opened(server, clock, HttpControlLink, shared=True) as other,
+    ):
+        deadline = Deadline.after(60, clock)
+        async with link.turn(deadline), other.turn(deadline):
+            await asyncio.gather(*(link.get_json("/data", deadline) for _ in range(8)))
+            with pytest.raises(AuthFailed):
+                await other.tell("DELETE", "/data", deadline, Answer.json)
+        assert server.paths.count("POST /token") == 1
+
+
 async def test_the_pause_between_requests_is_kept(clock: Any) -> None:
     async with (
         serving(reply([1])) as server,
