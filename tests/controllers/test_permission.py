@@ -30,27 +30,22 @@ def reason(handle: Any, claim: Claim | None, write: Write = BEGIN, **more: Any) 
 
 
 @pytest.mark.parametrize(
-    ("hazard", "by_policy", "if_allowed", "by_person"),
+    ("hazard", "reasons"),
     [
-        (Hazard.AUTOMATIC, None, None, None),
-        (Hazard.OPT_IN, "not_allowed", None, None),
-        (Hazard.PERSON, "for_a_person", "for_a_person", None),
-        (Hazard.NEVER, "never", "never", "never"),
+        (Hazard.AUTOMATIC, (None, None, None)),
+        (Hazard.OPT_IN, ("not_allowed", None, None)),
+        (Hazard.PERSON, ("for_a_person", "for_a_person", None)),
+        (Hazard.NEVER, ("never", "never", "never")),
     ],
 )
 def test_who_may_have_it_is_asked_again_when_it_is_written(  # S3
-    handle: Any,
-    claim_of: Callable[..., Claim],
-    hazard: Hazard,
-    by_policy: str | None,
-    if_allowed: str | None,
-    by_person: str | None,
+    handle: Any, claim_of: Callable[..., Claim], hazard: Hazard, reasons: tuple[str | None, ...]
 ) -> None:
     handle.promise = replace(handle.promise, hazard=hazard)
 
-    assert reason(handle, claim_of()) == by_policy
-    assert reason(handle, claim_of(), allowed=("limit_export",)) == if_allowed
-    assert reason(handle, claim_of(policy=PERSON)) == by_person
+    by_policy = reason(handle, claim_of())
+    if_allowed = reason(handle, claim_of(), allowed=("limit_export",))
+    assert (by_policy, if_allowed, reason(handle, claim_of(policy=PERSON))) == reasons
 
 
 def test_the_fail_safe_and_what_goes_back_need_nobodys_leave(handle: Any) -> None:
