@@ -152,7 +152,7 @@ class DeviceCheck:
         if not parts:
             yield self._mistake("units", f"family {self.section.family} has no unit ids")
         elif ANY_PART in self.section.units:
-            if len(parts) > 1:
+            if len(parts) > 1 and not self.spec.alternatives:
                 yield self._mistake(
                     "units",
                     f"family {self.section.family} has several parts; write for each of them"
@@ -238,5 +238,5 @@ def _identity(config: DeviceConfig) -> tuple[object, ...]:
 
 def _unit_ids(config: DeviceConfig, specs: Mapping[str, FamilySpec]) -> frozenset[int]:
     return frozenset(
-        unit for part in specs[config.family].parts for unit in config.units.get(part.name, part.units)
+        unit for part in specs[config.family].parts for unit in part.candidates(config.units)
     )

@@ -123,15 +123,19 @@ class RegisterFamily:
 
     def identity(self, config: DeviceConfig, values: Values) -> Identity:
         """Return what the device says it is: the registers that `identity` in `family.yaml` names."""
-        told = {
-            name: str(values.get(part, {}).get(register, ""))
-            for name, (part, _, register) in (
-                (name, place.partition(".")) for name, place in self.spec.identity.items()
-            )
-        }
+        told = {name: self._told(place, values) for name, place in self.spec.identity.items()}
         return Identity(
             vendor=told.get("vendor") or self.spec.vendor,
             model=told.get("model") or config.model or "",
             serial=told.get("serial") or config.serial or "",
             firmware=told.get("firmware", ""),
         )
+
+    def _told(self, place: str, values: Values) -> str:
+        """Return what a register says: the name of a code, a whole number without a point."""
+        part_name, _, name = place.partition(".")
+        value = values.get(part_name, {}).get(name, "")
+        if isinstance(value, str):
+            return value
+        part = next(part for part in self.spec.parts if part.name == part_name)
+        return self.map_of(part)[name].names.get(int(value)) or f"{value:.0f}"

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import tzinfo
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from sunhelm.devices.guards import Bounds
 from sunhelm.devices.reading import Guard, Held, Sample
 from sunhelm.devices.registers import codec
 from sunhelm.devices.registers.register import Register
+from sunhelm.devices.registers.words import WIDER
 
 if TYPE_CHECKING:
     from sunhelm.devices.device_config import DeviceConfig
 
 _FIGURE: Final = re.compile(r"(-?)(rated_power|capacity)(?:\*([0-9.]+))?")
+
+_NONE: Final[Mapping[str, float]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,20 +49,51 @@ class Interpreter:
         self._register = register
         self._decode = codec.Decoder(register, labels, zone=zone, group=group)
         self._bounds = bounds
+        self.group = group
+        self._both = self._joined(labels, zone)
         self._last: tuple[tuple[int, ...], int] | None = None
         self._meaning = Meaning()
-        self.group = group
+
+    def _joined(self, labels: Mapping[str, str], zone: tzinfo) -> codec.Decoder | None:
+        """Return what decodes the word together with the one above it.
+
+        None where nobody could tell whether they belong together, because the device's own figure is unknown.
+        """
+        register = self._register
+        told = (register.minimum is None or self._bounds.low is not None) and (
+            register.maximum is None or self._bounds.high is not None
+        )
+        if not register.high or not told:
+            return None
+        both = replace(register, type=WIDER[register.type.name])
+        return codec.Decoder(both, labels, zone=zone, group=self.group)
 
     def __call__(self, words: tuple[int, ...], exponent: int) -> Meaning:
-        """Return what these words mean; `exponent` is that of the register's scale register."""
+        """Return what these words mean; `exponent` is that of the register's scale register.
+
+        A register with a high word has two words here, the low one first.
+        """
         if self._last != (words, exponent):
             register = self._register
-            if register.quantity is None and register.code is None:
+            if register.high:
+                self._meaning = self._with_high_word(words)
+            elif register.quantity is None and register.code is None:
                 self._meaning = Meaning(value=codec.plain_value(register, words, exponent=exponent))
             else:
                 self._meaning = self._guarded(self._decode(words, exponent))
             self._last = words, exponent
         return self._meaning
+
+    def _with_high_word(self, words: tuple[int, ...]) -> Meaning:
+        """Return what both words mean where that can be, else what the low one means alone."""
+        if self._both is not None:
+            both = self._guarded(self._both(words))
+            if not any(held.guard is Guard.BOUNDS for held in both.held):
+                return both
+        alone = self._decode(words[:1])
+        samples = tuple(each for each in alone if isinstance(each, Sample))
+        held = tuple(each for each in alone if isinstance(each, Held))
+        return Meaning(samples, held, samples[0].value if samples else None)
 
     def _guarded(self, results: Iterable[Sample | Held]) -> Meaning:
         """Sort what the codec made of the words, and hold back what is out of bounds."""
@@ -79,18 +114,27 @@ class Interpreter:
         return Meaning(tuple(samples), tuple(held), value)
 
 
-def bounds_of(register: Register, config: DeviceConfig) -> Bounds:
-    """Return what the register's value may be on this device, in base units."""
-    return Bounds(_bound(register, register.minimum, config), _bound(register, register.maximum, config))
+def bounds_of(register: Register, config: DeviceConfig, figures: Mapping[str, float] = _NONE) -> Bounds:
+    """Return what the register's value may be on this device, in base units.
+
+    `figures` are those that the device tells of itself; what the owner says counts more.
+    """
+    return Bounds(
+        _bound(register, register.minimum, config, figures),
+        _bound(register, register.maximum, config, figures),
+    )
 
 
-def _bound(register: Register, bound: float | str | None, config: DeviceConfig) -> float | None:
-    """Return a bound in base units; None where the owner has not told the device's own figure."""
+def _bound(
+    register: Register, bound: float | str | None, config: DeviceConfig, figures: Mapping[str, float]
+) -> float | None:
+    """Return a bound in base units; None where nobody has told the device's own figure."""
     if bound is None:
         return None
     if not isinstance(bound, str):
         return float(bound * float(register.factor) + float(register.shift))
     match = _FIGURE.fullmatch(bound)
     assert match is not None, "the map loader checks this"
-    figure: float | None = getattr(config, match[2])
+    owners: float | None = getattr(config, match[2])
+    figure = figures.get(match[2]) if owners is None else owners
     return None if figure is None else float(f"{match[1]}1") * figure * float(match[3] or 1)

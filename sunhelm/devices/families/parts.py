@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sunhelm.devices.clock import Deadline
 from sunhelm.devices.errors import Rejected, TimedOut
-from sunhelm.devices.families.spec import Part
+from sunhelm.devices.families.spec import Part, Quirk
 from sunhelm.devices.links.base import RegisterLink, Span
-from sunhelm.devices.registers.register import RegisterMap
+from sunhelm.devices.registers import codec
+from sunhelm.devices.registers.register import Register, RegisterMap
 
 
 @dataclass(frozen=True, slots=True)
 class FoundPart:
-    """A part that the device has: a map at a unit id. `name` tells it from its like: "battery_225"."""
+    """A part that the device has: a map at a unit id. `name` tells it from its like: "battery_225".
+
+    `figures` are what the part tells of itself, in base units: its rated power, its capacity.
+    """
 
     name: str
     part: Part
     unit: int
     map: RegisterMap
     labels: Mapping[str, str]
+    figures: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -29,67 +34,143 @@ class Discovery:
 
     `units` are the unit ids that the owner configured, by part; they replace those of the family.
     `landmarks` are words by unit id and address that one has to read to find the parts: here, none.
+    With `alternatives`, the device is the first of the parts that is there.
     """
 
     parts: Sequence[Part]
-    units: Mapping[str, Sequence[int]]
+    units: Mapping[str, tuple[int, ...]]
     map_of: Callable[[Part], RegisterMap]
     landmarks: Mapping[int, Mapping[int, int]] = field(default_factory=dict)
-    _answers: dict[tuple[str, int], bool] = field(default_factory=dict)
+    alternatives: bool = False
+    _answers: dict[Span, Sequence[int] | None] = field(default_factory=dict)
+    _silence: TimedOut | None = None
+    _heard: bool = False
 
     async def find(self, link: RegisterLink, deadline: Deadline) -> tuple[FoundPart, ...]:
         """Return the parts that answer, in the order of the family.
 
-        Raises Rejected when a required part is missing, else what the link raises.
+        Raises Rejected when a required part is missing, TimedOut when nothing answers at all, else what the
+        link raises.
         """
         found: list[FoundPart] = []
         for part in self.parts:
+            if any(one.part.name in part.instead_of for one in found):
+                continue
             units = await self._units(part, link, deadline)
             if part.required and not units:
-                self._answers.clear()
-                raise Rejected(f"no {part.name} at unit {self._candidates(part)}")
-            found.extend(self._found(part, unit) for unit in units)
-        self._answers.clear()
+                self._forget()
+                raise Rejected(f"no {part.name} at unit {part.candidates(self.units)}")
+            found.extend([await self._found(part, unit, link, deadline) for unit in units])
+            if self.alternatives and found:
+                break
+        silence = None if self._heard else self._silence
+        unlike = self._unlike() if self.alternatives and not found else ""
+        self._forget()
+        if silence is not None:
+            raise silence
+        if unlike:
+            raise Rejected(unlike)
         return tuple(found)
 
-    def _candidates(self, part: Part) -> Sequence[int]:
-        return self.units.get(part.name, part.units)
+    def _unlike(self) -> str:
+        """Say what was found where a device says which of the alternatives it is."""
+        told = [
+            f"{span} is {' '.join(f'{word:#06x}' for word in words)}" if words else f"{span} is refused"
+            for span, words in self._answers.items()
+        ]
+        allowed = ", ".join(
+            f"{part.name} has {' or '.join(f'{value:#06x}' for value in part.probe.values)}"
+            for part in self.parts
+            if part.probe is not None
+        )
+        return f"another device than expected: {'; '.join(told)}, where {allowed}"
+
+    def _forget(self) -> None:
+        self._answers.clear()
+        self._silence, self._heard = None, False
 
     async def _units(self, part: Part, link: RegisterLink, deadline: Deadline) -> list[int]:
-        candidates = self._candidates(part)
-        if part.name in self.units or part.probe is None:
+        candidates = part.candidates(self.units)
+        if part.probe is None or (part.name in self.units and not self.alternatives):
             return list(candidates)
         units: list[int] = []
         for unit in candidates:
-            key = (part.name, unit)
-            if key not in self._answers:
-                self._answers[key] = await self._answers_at(part, unit, link, deadline)
-            if self._answers[key]:
+            span = Span(unit, part.probe.table, part.probe.address, part.probe.count)
+            if span not in self._answers:
+                self._answers[span] = await self._answer(part, span, link, deadline)
+            words = self._answers[span]
+            if words is not None and part.probe.is_there(words):
                 units.append(unit)
                 if not part.every:
                     break
         return units
 
-    async def _answers_at(self, part: Part, unit: int, link: RegisterLink, deadline: Deadline) -> bool:
-        assert part.probe is not None
-        span = Span(unit, part.probe.table, part.probe.address, part.probe.count)
+    async def _answer(
+        self, part: Part, span: Span, link: RegisterLink, deadline: Deadline
+    ) -> Sequence[int] | None:
+        """Return the words that answer a probe; None when nothing is there to answer it."""
         try:
             words = await link.read(span, deadline)
         except Rejected:
-            return False
-        except TimedOut:
+            self._heard = True
+            return None
+        except TimedOut as error:
             # Some gateways say nothing where a unit is missing; a required part would be a dead device.
             if part.required or deadline.passed:
                 raise
-            return False
-        return any(words) or not part.probe.nonzero
+            self._silence = error
+            return None
+        self._heard = True
+        return words
 
-    def _found(self, part: Part, unit: int) -> FoundPart:
+    async def _found(self, part: Part, unit: int, link: RegisterLink, deadline: Deadline) -> FoundPart:
         several = part.every or part.label
+        written = self.map_of(part)
+        names = {*(quirk.when for quirk in part.quirks), *part.figures.values()}
+        told = await self._told([written[name] for name in sorted(names)], unit, link, deadline)
         return FoundPart(
             name=f"{part.name}_{unit}" if several else part.name,
             part=part,
             unit=unit,
-            map=self.map_of(part),
+            map=_with_quirks(written, part.quirks, told),
             labels={part.label: str(unit)} if part.label else {},
+            figures={
+                figure: value
+                for figure, name in part.figures.items()
+                if (value := codec.value(written[name], told[name])) > 0.0
+            },
         )
+
+    async def _told(
+        self, registers: Sequence[Register], unit: int, link: RegisterLink, deadline: Deadline
+    ) -> Mapping[str, int]:
+        """Return the raw numbers of registers that stand close together, by one request."""
+        if not registers:
+            return {}
+        first = min(register.address for register in registers)
+        span = Span(unit, registers[0].table, first, max(register.end for register in registers) - first)
+        if span not in self._answers:
+            self._answers[span] = await link.read(span, deadline)
+        words = self._answers[span] or ()
+        numbers: dict[str, int] = {}
+        for register in registers:
+            start = register.address - first
+            raw = codec.unpack(register.type, words[start : start + register.type.words])
+            assert isinstance(raw, int)
+            numbers[register.name] = raw
+        return numbers
+
+
+def _with_quirks(written: RegisterMap, quirks: Sequence[Quirk], told: Mapping[str, int]) -> RegisterMap:
+    """Return the map with the scales of this device."""
+    there = [quirk for quirk in quirks if told[quirk.when] >= quirk.at_least]
+    times = {name: quirk.times for quirk in there for name in quirk.registers}
+    if not times:
+        return written
+    return RegisterMap(
+        written.name,
+        tuple(
+            replace(register, scale=register.scale * times.get(register.name, 1))
+            for register in written.registers
+        ),
+    )

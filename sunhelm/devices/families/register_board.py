@@ -29,7 +29,7 @@ class RegisterBoard:
     """Parts are found when they are first used.
 
     A part is called by its name, or "name_unit" where the site file gives it several unit ids. `single` is
-    the function that writes one register.
+    the function that writes one register. With `alternatives`, the device is one of the parts.
     """
 
     link: ControlLink
@@ -37,6 +37,7 @@ class RegisterBoard:
     parts: Sequence[Part]
     map_of: Callable[[Part], RegisterMap]
     single: Literal[6, 16] = 6
+    alternatives: bool = False
     _found: dict[str, FoundPart] = field(default_factory=dict)
 
     def part(self, name: str) -> Part:
@@ -126,7 +127,11 @@ class RegisterBoard:
 
     async def _find(self, name: str, deadline: Deadline) -> FoundPart:
         part = self.part(name)
-        found = await Discovery((part,), self.config.units, self.map_of).find(self.link, deadline)
+        parts = self.parts if self.alternatives else (part,)
+        discovery = Discovery(parts, self.config.units, self.map_of, alternatives=self.alternatives)
+        found = await discovery.find(self.link, deadline)
+        if self.alternatives and found[0].part.name != part.name:
+            raise Rejected(f"{self.config.name}: is {found[0].part.name}, not {part.name}")
         if name != part.name:
             found = tuple(each for each in found if f"{part.name}_{each.unit}" == name)
         if len(found) > 1:
@@ -155,7 +160,9 @@ def open_board(family: RegisterFamily, config: DeviceConfig, surroundings: Surro
         logger_serial=config.logger_serial,
         cut_echo=spec.write.cut_echo,
     )
-    return RegisterBoard(link, config, spec.parts, family.map_of, spec.write.single)
+    return RegisterBoard(
+        link, config, spec.parts_of(config.model), family.map_of, spec.write.single, spec.alternatives
+    )
 
 
 def _check_row(registers: Sequence[Register]) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from zoneinfo import ZoneInfo
 
 from sunhelm.devices.clock import Clock, Deadline
-from sunhelm.devices.errors import DeviceError, Reason
+from sunhelm.devices.errors import DeviceError, Reason, Rejected
 from sunhelm.devices.families import snapshot
 from sunhelm.devices.families.blocks import BlockReader, Place, Silence, Unsupported, Words, place_of
 from sunhelm.devices.families.chain import ChainDiscovery
@@ -93,7 +93,7 @@ class RegisterSource:
         self._discovery = (
             ChainDiscovery(spec.chain, spec.parts, config.units, map_of, bases or spec.chain.bases)
             if spec.chain
-            else Discovery(spec.parts, config.units, map_of)
+            else Discovery(spec.parts_of(config.model), config.units, map_of, alternatives=spec.alternatives)
         )
         self._select = lru_cache(maxsize=1024)(self._selection)
         self._groups = lru_cache(maxsize=16)(self._groups_of)
@@ -107,6 +107,8 @@ class RegisterSource:
     async def prepare(self, deadline: Deadline) -> None:
         if not self.parts:
             self.parts = await self._discovery.find(self.link, deadline)
+            if not self.parts and self._family.spec.parts:
+                raise Rejected(f"nothing that family {self._family.name} knows answers")
         self._blocks.silence = Silence(deadline.within(self._family.spec.scrape.timeout))
 
     async def close(self) -> None:
@@ -135,7 +137,9 @@ class RegisterSource:
         return tuple(
             str(span)
             for part in self.parts
-            for span in self._blocks.plan(part, self._wanted(part, frozenset(groups)), self._clock.time())
+            for span in self._blocks.plan(
+                part, _with_needs(part, self._wanted(part, frozenset(groups))), self._clock.time()
+            )
         )
 
     async def fetch(self, groups: Sequence[str], deadline: Deadline) -> Mapping[str, Fetched]:
@@ -147,7 +151,7 @@ class RegisterSource:
         for part in self.parts:
             wanted = self._wanted(part, wave)
             if wanted:
-                words = await self._blocks.read(part, self._with_exponents(part, wanted), deadline)
+                words = await self._blocks.read(part, _with_needs(part, wanted), deadline)
                 fetched.update(self._results(part, wanted, words, started))
         return fetched
 
@@ -195,7 +199,8 @@ class RegisterSource:
         )
 
     def _group_name(self, part: FoundPart, group: str) -> str:
-        return group if len(self._family.spec.parts) == 1 else f"{part.name}_{group}"
+        spec = self._family.spec
+        return group if spec.alternatives or len(spec.parts) == 1 else f"{part.name}_{group}"
 
     def _wanted(self, part: FoundPart, groups: frozenset[str] | None) -> tuple[Register, ...]:
         """Return the registers of these groups that are read: in the profile, and not refused."""
@@ -218,12 +223,6 @@ class RegisterSource:
             )
 
         return tuple(register for register in part.map.registers if is_read(register))
-
-    @staticmethod
-    def _with_exponents(part: FoundPart, wanted: Sequence[Register]) -> list[Register]:
-        exponents = {register.scale_register for register in wanted if register.scale_register}
-        missing = exponents - {register.name for register in wanted}
-        return [*wanted, *(part.map[name] for name in sorted(missing))]
 
     def _results(
         self, part: FoundPart, wanted: Sequence[Register], words: Words, started: float
@@ -255,7 +254,7 @@ class RegisterSource:
         decoded = _Decoded()
         left_out = _without_companion(part, words)
         for register in registers:
-            own = words.of(register)
+            own = _own_words(part, register, words)
             exponent = self._exponent(part, register, words)
             if own is None or exponent is None:
                 continue
@@ -275,7 +274,7 @@ class RegisterSource:
     def _interpreter_of(self, part_name: str, register: Register) -> Interpreter:
         part = next(part for part in self.parts if part.name == part_name)
         group = self._group_name(part, register.group)
-        bounds = bounds_of(register, self._config)
+        bounds = bounds_of(register, self._config, part.figures)
         return Interpreter(register, part.labels, zone=self._zone, group=group, bounds=bounds)
 
     @staticmethod
@@ -290,28 +289,39 @@ class RegisterSource:
     def _sums(self, part: FoundPart, groups: Collection[str]) -> Iterator[Sample]:
         """Yield the totals of a part that belong to these groups."""
         values = self._values.get(part.name, {})
-        done: set[str] = set()
+        done: set[tuple[str, ...]] = set()
         for derived in part.part.derived:
             group = self._group_name(part, derived.group)
-            if derived.quantity in done or group not in groups:
+            quantity = CATALOGUE[derived.quantity]
+            labels = {**part.labels, **derived.labels}
+            series = (derived.quantity, *(labels[label] for label in quantity.labels))
+            if series in done or group not in groups:
                 continue
-            terms = [(name.removeprefix("-"), -1 if name.startswith("-") else 1) for name in derived.sum]
-            numbers = [values.get(name) for name, _ in terms]
-            if all(isinstance(number, float) for number in numbers):
-                done.add(derived.quantity)
-                total = sum(
-                    sign * number
-                    for (_, sign), number in zip(terms, numbers, strict=True)
-                    if isinstance(number, float)
-                )
+            numbers = [
+                -number if name.startswith("-") else number
+                for name in derived.sum
+                if isinstance(number := values.get(name.removeprefix("-")), float)
+            ]
+            if len(numbers) == len(derived.sum) or (derived.partial and numbers):
+                done.add(series)
                 places = " ".join(derived.sum)
-                yield Sample(
-                    CATALOGUE[derived.quantity],
-                    total,
-                    tuple(part.labels[label] for label in CATALOGUE[derived.quantity].labels),
-                    f"the sum of {places}",
-                    group,
-                )
+                yield Sample(quantity, sum(numbers), series[1:], f"the sum of {places}", group)
+
+
+def _own_words(part: FoundPart, register: Register, words: Words) -> tuple[int, ...] | None:
+    """Return the words of a register, with its high word where that stands apart; None when not all came."""
+    own = words.of(register)
+    if own is None or not register.high:
+        return own
+    high = words.of(part.map[register.high])
+    return None if high is None else own + high
+
+
+def _with_needs(part: FoundPart, wanted: Sequence[Register]) -> list[Register]:
+    """Return the registers, and those without which they tell nothing."""
+    needed = {name for register in wanted for name in register.needs}
+    missing = needed - {register.name for register in wanted}
+    return [*wanted, *(part.map[name] for name in sorted(missing))]
 
 
 def _without_companion(part: FoundPart, words: Words) -> Mapping[str, str]:

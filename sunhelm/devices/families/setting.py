@@ -79,12 +79,12 @@ def settings(board: RegisterBoard, spec: FamilySpec) -> Iterator[RegisterSetting
         place for each in (*spec.controls.values(), *spec.tasks.values()) for place in each.registers
     }
     for part in spec.parts:
-        units = board.config.units.get(part.name, part.units)
+        units = part.candidates(board.config.units)
         several = len(board.config.units.get(part.name, ())) > 1
         names = [f"{part.name}_{unit}" for unit in units] if several else [part.name] * bool(units)
         for register in board.map_of(part).registers:
             general = f"{part.name}.{register.name}"
-            hazard = Hazard(spec.setting_hazards.get(general, Hazard.OPT_IN))
+            hazard = Hazard(spec.hazard_of(general))
             if _is_setting(register) and general not in commanded and hazard is not Hazard.NEVER:
                 for name in names:
                     place = f"{name}.{register.name}"

@@ -5,7 +5,8 @@ Its fields are documented here and nowhere else; `make docs` prints them for eac
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import reduce
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -74,25 +75,35 @@ class Probe(_Model):
     """How to find out whether a part is there: read `count` words at `address`.
 
     An answer means that it is there, an exception that it is not; with `nonzero`, an answer of zeros
-    means that it is not there either.
+    means that it is not there either. With `values`, only words that make one of these numbers, the high
+    word first, mean that it is there.
     """
 
     address: int
     count: int = 1
     table: Table = Table.HOLDING
     nonzero: bool = False
+    values: tuple[int, ...] = ()
+
+    def is_there(self, words: Sequence[int]) -> bool:
+        """Whether an answer means that the part is there."""
+        number = reduce(lambda high, low: high << 16 | low, words, 0)
+        return number in self.values if self.values else bool(number) or not self.nonzero
 
 
 class Derived(_Model):
     """A total that the device does not tell: the sum of registers, only when every one of them was read.
 
     A register's name may be preceded by "-"; that of a repeated register stands for all its repetitions.
-    With `instead_of`, only where the device has none of these parts (in a chain).
+    `labels` are those of the quantity, beyond the part's own. A `partial` sum is that of the registers that
+    have a value, one at least. With `instead_of`, only where the device has none of these parts (in a chain).
     """
 
     quantity: str
     sum: tuple[str, ...] = Field(min_length=1)
     group: str = "live"
+    labels: Mapping[str, str] = Field(default_factory=dict)
+    partial: bool = False
     instead_of: tuple[str, ...] = ()
 
 
@@ -128,28 +139,48 @@ class Repeat(_Model):
     tail_with: str = ""
 
 
+class Quirk(_Model):
+    """Registers that some devices of a part tell in another unit: their scale there is `times` the map's.
+
+    Those are the devices whose register `when` holds `at_least` so much, raw. `why` is for the docs page.
+    """
+
+    name: str
+    when: str
+    at_least: int
+    times: int
+    registers: tuple[str, ...] = Field(min_length=1)
+    why: str
+
+
 class Part(_Model):
     """One register map at one place of the device: a service, a battery, a meter.
 
     `units` are the unit ids where it may stand, in the order of trying; the site file's
     `units: {NAME: [..]}` replaces them. With `every`, all that answer are parts of the device, else the
     first. A part that is `required` makes the device unreachable when it does not answer.
+    One that stands `beside` another one has the unit ids that the site file gives that one.
     `label` is the label of a sub-device; its value is the unit id, or the number of the part.
     `prefix` comes after the family in the names of the vendor's own metrics.
     `derived` are tried in order: of two for the same quantity, the first that can be summed counts.
     `witness` names registers that never change (a serial number): a block in which they did is refused.
     `companions` are for devices that answer 0 for what they do not have: a register that cannot be 0 (the
     voltage of a phase), and those that are left out while it reads 0 (current and power of the phase).
+    One with `instead_of` is there only where the device has none of these parts.
+
+    `figures` names the registers that tell what bounds its values where the owner does not say it. `quirks`
+    are decided when the part is found. In a family of `alternatives`, `series` are texts in the names of the
+    models that the part describes.
 
     In a family with a `chain`, `models` are the ids of the models that the map describes. A `sole` part is
-    there only where the device has exactly one of them; one with `instead_of` only where the device has none
-    of these parts. Parts with a `label` are numbered in the order of the chain. `turned` names, by the maker,
-    registers that its devices tell with the other sign.
+    there only where the device has exactly one of them. Parts with a `label` are numbered in the order of the
+    chain. `turned` names, by the maker, registers that its devices tell with the other sign.
     """
 
     name: str
     map: str
     units: tuple[int, ...] = (1,)
+    beside: str = ""
     every: bool = False
     required: bool = False
     probe: Probe | None = None
@@ -158,11 +189,18 @@ class Part(_Model):
     derived: tuple[Derived, ...] = ()
     witness: tuple[str, ...] = ()
     companions: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
+    series: tuple[str, ...] = ()
+    quirks: tuple[Quirk, ...] = ()
+    figures: Mapping[Literal["rated_power", "capacity"], str] = Field(default_factory=dict)
     models: tuple[int, ...] = ()
     sole: bool = False
     instead_of: tuple[str, ...] = ()
     repeat: Repeat | None = None
     turned: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
+
+    def candidates(self, configured: Mapping[str, tuple[int, ...]]) -> tuple[int, ...]:
+        """Return the unit ids where the part may stand, when the site file gives these to parts."""
+        return configured.get(self.name) or configured.get(self.beside) or self.units
 
 
 Hazard = Literal["automatic", "opt-in", "person", "never"]
@@ -215,7 +253,8 @@ class FamilySpec(_Model):
     `tiers` says for each group of registers how often it is read.
     `enums` are names of values that several registers share, for `@NAME` in a map.
     `identity` names the registers, as "part.register", that say what the device is.
-    `chain` says where the parts are found that do not stand at fixed addresses.
+    `chain` says where the parts are found that do not stand at fixed addresses. With `alternatives`, a device
+    is one of the parts: the first that is there, of those whose `series` fits the model in the site file.
     `sleeps` devices switch themselves off without sun. `unsettled` is what no source settles.
     `needs` are keys that a device must have in the site file, and that those of other families cannot have.
     `permissions` are words besides the actions that the owner may write to `control.allow`, and what each
@@ -241,6 +280,7 @@ class FamilySpec(_Model):
     )
     parts: tuple[Part, ...] = ()
     chain: Chain | None = None
+    alternatives: bool = False
     enums: Mapping[str, Mapping[int, str]] = Field(default_factory=dict)
     identity: Mapping[Literal["vendor", "model", "serial", "firmware"], str] = Field(default_factory=dict)
     sleeps: bool = False
@@ -251,6 +291,18 @@ class FamilySpec(_Model):
     tasks: Mapping[str, Writable] = Field(default_factory=dict)
     setting_hazards: Mapping[str, Hazard] = Field(default_factory=dict)
 
+    def parts_of(self, model: str | None) -> tuple[Part, ...]:
+        """Return the parts that a device of this model, as the site file calls it, may have."""
+        if not self.alternatives or model is None:
+            return self.parts
+        fitting = tuple(part for part in self.parts if any(name in model for name in part.series))
+        return fitting or self.parts
+
     def pacing_of(self, link: LinkKind) -> Pacing:
         """Return what the device needs between requests over this link."""
         return self.link_pacing.get(link, self.pacing)
+
+    def hazard_of(self, place: str) -> Hazard:
+        """Return who may set the register at "part.register"."""
+        part = place.partition(".")[0]
+        return self.setting_hazards.get(place) or self.setting_hazards.get(f"{part}.*") or "opt-in"

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
 from sunhelm.devices.links.base import Table
 from sunhelm.devices.quantities import CATALOGUE, Quantity
-from sunhelm.devices.registers.drafts import Draft
+from sunhelm.devices.registers.drafts import NEVER_READ, Draft
 from sunhelm.devices.registers.guess import did_you_mean
 from sunhelm.devices.registers.register import Register, RegisterMap
+from sunhelm.devices.registers.words import WIDER
 from sunhelm.devices.units import BASE_UNITS
 
 
@@ -48,6 +49,23 @@ def _check_references(draft: Draft, by_name: dict[str, Draft]) -> None:
             row.wrong(
                 "instead_of", "in a circle", f'"{register.instead_of}" in turn stands in for this register'
             )
+    if register.high:
+        _check_high_word(draft, by_name)
+
+
+def _check_high_word(draft: Draft, by_name: Mapping[str, Draft]) -> None:
+    row, register = draft.row, draft.register
+    if register.high not in by_name:
+        guess = did_you_mean(register.high, by_name)
+        row.wrong("high", "unknown register", f'"{register.high}" is not in this map{guess}')
+        return
+    high = by_name[register.high].register
+    if (high.type.name, high.group, high.table) != ("u16", NEVER_READ, register.table):
+        detail = f'"{register.high}" is {high.type.name} of group {high.group}; u16 of group - is right'
+        row.wrong("high", "not a high word", detail)
+    if register.type.name not in WIDER or register.scale_register:
+        detail = f"{register.type.name} cannot have one; u16 and i16 without a scale register can"
+        row.wrong("high", "no high word possible", detail)
 
 
 def _better(register: Register, by_name: dict[str, Draft]) -> list[str]:

@@ -88,6 +88,7 @@ def drafted(row: Row, enums: Mapping[str, Mapping[int, str]], groups: Collection
         labels=_labels(row),
         absent=_absent(row, kind),
         instead_of=row["instead_of"],
+        high=row["high"],
         minimum=_bound(row, "min", kind, conversion),
         maximum=_bound(row, "max", kind, conversion),
         names=names,

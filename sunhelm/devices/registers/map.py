@@ -34,6 +34,9 @@ A map is CSV in UTF-8 with a header and one row a register, sorted by address. T
     absent      Raw values that mean "not available", `65535;0x8000`. A hexadecimal one is the bits on the
                 wire. NaN, impossible dates and times of day are known without.
     instead_of  A better register of this map. This one is read only where the device refuses that one.
+    high        The register of this map, of type u16 and group `-`, that holds the word above this one's, a
+                u16 or i16, where the two stand apart. A number that they make and that is beyond min and max
+                is not believed, for some devices leave the high word 0: then this word alone counts.
     min, max    Bounds of what is possible, in the vendor's unit, or the device's own figure:
                 `rated_power`, `-rated_power`, `capacity*1.3`. What is beyond is left out.
     names       Of an enumeration's values, `0=idle;1=charging`, or of a bit field's bits, `0=fan;3=meter`;

@@ -19,7 +19,9 @@ Storage = Literal["", "volatile", "persistent", "unknown"]
 Profile = Literal["core", "full"]
 
 
-TypeKind = Literal["uint", "int", "float", "bits", "scale_factor", "hhmm", "string", "hex", "datetime"]
+TypeKind = Literal[
+    "uint", "int", "float", "bits", "scale_factor", "hhmm", "string", "hex", "version", "datetime"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ class Type:
     @property
     def is_text(self) -> bool:
         """Whether a raw value is a str."""
-        return self.kind in {"string", "hex"}
+        return self.kind in {"string", "hex", "version"}
 
     @property
     def is_whole(self) -> bool:
@@ -71,7 +73,7 @@ class Register:
     `absent` are raw values that mean "not available"; `minimum` and `maximum` bound the value in the
     vendor's unit, a name such as "rated_power" standing for the device's own figure.
     `instead_of` names a better register of the same map: this one is read only where the device refuses
-    that one.
+    that one. `high` names the register of the same map that holds the word above this one's.
     `names` are those of an enumeration's values or of a bit field's bits.
     `quantity` is None for a register that is only read for others (a scale factor, a serial's half).
     Its kind is "state" for an enumeration or a bit field with names, and "info" for text. `code` is then
@@ -101,6 +103,7 @@ class Register:
     labels: Mapping[str, str] = field(default_factory=dict)
     absent: frozenset[int] = frozenset()
     instead_of: str = ""
+    high: str = ""
     minimum: float | str | None = None
     maximum: float | str | None = None
     names: Mapping[int, str] = field(default_factory=dict)
@@ -125,6 +128,11 @@ class Register:
     def end(self) -> int:
         """The first address after the register."""
         return self.address + self.type.words
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The registers without which the value cannot be told: the exponent and the high word, if any."""
+        return tuple(filter(None, (self.scale_register, self.high)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from sunhelm.devices.registers.guess import did_you_mean
 REQUIRED: Final = ("address", "type", "name")
 COLUMNS: Final = (
     *("address", "type", "scale", "offset", "unit", "access", "storage", "table", "group", "profile"),
-    *("name", "quantity", "labels", "absent", "instead_of", "min", "max", "names", "vendor", "note"),
+    *("name", "quantity", "labels", "absent", "instead_of", "high", "min", "max", "names", "vendor", "note"),
 )
 
 Word = TypeVar("Word", bound=str)

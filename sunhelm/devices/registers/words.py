@@ -16,6 +16,8 @@ A type is written as one word:
     stringN                     Latin-1 text of N words, two characters a word; with `_le` the low byte first
     stringN_wide                Latin-1 text of N words, one character in the low byte of each
     ascii5                      the same as string5
+    version2                    a version in four bytes: major and minor as decimal digits, build, and its
+                                kind (N E A B R S, for 0 to 5): 0x01050A04 is "1.05.10.R"
     hexN                        N words as they are, as hexadecimal digits
 
 Text ends at the first zero, and at the blanks before it; all-ones is no text.
@@ -58,11 +60,16 @@ _PLAIN: Final = {
         Type("datetime3", "datetime", 3),
         Type("datetime6", "datetime", 6),
         Type("datetime6_full", "datetime", 6),
+        Type("version2", "version", 2),
     )
 }
+WIDER: Final = {"u16": _PLAIN["u32_le"], "i16": _PLAIN["i32_le"]}
+"""What a word is together with the one above it, low word first."""
+
 _TEXT: Final = re.compile(r"(string|ascii|hex)([1-9][0-9]{0,2})(_le|_wide)?")
 _SLICE: Final = re.compile(r"([a-z0-9_]+)\[([0-9]+):([0-9]+)\]")
 _LONGEST: Final = 125
+_RELEASES: Final = "NEABRS"
 _EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001  # a device's own clock has no zone
 
 
@@ -157,6 +164,8 @@ def _number(kind: Type, number: int) -> int | float:
 
 
 def _text(kind: Type, words: Sequence[int]) -> str:
+    if kind.kind == "version":
+        return _version(words)
     if kind.kind == "hex":
         return "".join(f"{word:04x}" for word in words)
     if all(word == 0xFFFF for word in words):
@@ -167,6 +176,14 @@ def _text(kind: Type, words: Sequence[int]) -> str:
         order = "<" if kind.low_byte_first else ">"
         content = struct.pack(f"{order}{len(words)}H", *words)
     return content.split(b"\0", 1)[0].decode("latin-1").rstrip(" ")
+
+
+def _version(words: Sequence[int]) -> str:
+    """Return the version; "" for zeros and for what is no version."""
+    major, minor, build, release = struct.pack(">2H", *words)
+    if not any(words) or release >= len(_RELEASES) or not f"{major:x}{minor:x}".isdecimal():
+        return ""
+    return f"{major:x}.{minor:02x}.{build:02}.{_RELEASES[release]}"
 
 
 def _datetime(kind: Type, words: Sequence[int]) -> datetime:
@@ -224,6 +241,8 @@ def _packed_datetime(kind: Type, raw: Raw) -> tuple[int, ...]:
 def _packed_text(kind: Type, raw: Raw) -> tuple[int, ...]:
     if not isinstance(raw, str):
         raise TypeError(f"{raw!r} is no text, as {kind.name} holds")
+    if kind.kind == "version":
+        return _packed_version(raw)
     if kind.kind == "hex":
         if not re.fullmatch(f"[0-9a-fA-F]{{{4 * kind.words}}}", raw):
             raise ValueError(f"{raw!r} is not {4 * kind.words} hexadecimal digits, as {kind.name} holds")
@@ -239,3 +258,11 @@ def _packed_text(kind: Type, raw: Raw) -> tuple[int, ...]:
     if kind.wide:
         return tuple(content)
     return struct.unpack(f"{'<' if kind.low_byte_first else '>'}{kind.words}H", content)
+
+
+def _packed_version(raw: str) -> tuple[int, ...]:
+    match = re.fullmatch(rf"([0-9]{{1,2}})\.([0-9]{{2}})\.([0-9]{{2,3}})\.([{_RELEASES}])", raw)
+    if not match or int(match[3]) > 0xFF:
+        raise ValueError(f'{raw!r} is no version such as "1.05.10.R"')
+    content = bytes((int(match[1], 16), int(match[2], 16), int(match[3]), _RELEASES.index(match[4])))
+    return struct.unpack(">2H", content)

@@ -47,3 +47,28 @@ def test_a_value_out_of_bounds_is_held_each_time_and_forgotten_when_it_is_back(
         assert [each.guard for each in held.held] == [Guard.BOUNDS]
 
     assert interpret((500,), 0).held == ()
+
+
+def split(bounds: Bounds, kind: str = "i16", high: float | str | None = "rated_power*1.3") -> Interpreter:
+    """A power whose high word stands elsewhere, bounded by a figure of the device."""
+    register = Register(
+        address=625, type=codec.parse_type(kind), name="power", quantity=_POWER, high="other", maximum=high
+    )
+    return Interpreter(register, {"phase": "L1"}, zone=ZoneInfo("UTC"), group="live", bounds=bounds)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "watts"),
+    [(0xFF38, 0xFFFF, -200.0), (0xFF38, 0, -200.0), (0x9C40, 0, 40_000.0), (0x63C0, 0xFFFF, -40_000.0)],
+)
+def test_words_apart_are_joined_where_the_device_can_have_so_much(low: int, high: int, watts: float) -> None:
+    assert split(Bounds(-65_000.0, 65_000.0))((low, high), 0).value == watts
+
+
+def test_words_apart_are_not_joined_while_nobody_knows_what_the_device_can_have() -> None:
+    assert split(Bounds())((0xFF38, 0), 0).value == -200.0
+    assert split(Bounds())((0xFF38, 0), 0).held == ()
+
+
+def test_words_apart_without_bounds_are_always_joined() -> None:
+    assert split(Bounds(), "u16", None)((1234, 2), 0).value == 132_306.0

@@ -27,12 +27,13 @@ Mistakes = Callable[..., tuple[str, ...]]
 
 EVERYTHING = f"""\
 {",".join(COLUMNS)}
-3,ascii5,,,,,,,identity,,serial_number,-,,,,,,,,two characters a word
-524,u32_le,0.1,,kWh,,,,energy,,grid_export_total,grid_export,,,,,,,,
-586,u16,0.1,-100,degC,,,,,,battery_1_temperature,battery_unit_temperature,battery=1,0,,-40,100,,,
-590,i16,,,W,,,,,full,battery_1_power,battery_unit_power,battery=1,,,-rated_power,rated_power*1.3,,Power 1,
-591,i16,,,W,,,,,,battery_1_power_old,battery_unit_power,battery=1,0x8000;-1,battery_1_power,,,,,
-0x0400,u16,,,,rw,persistent,input,settings,,mode,,,,,,,0=off;0x10=on,Work mode,
+3,ascii5,,,,,,,identity,,serial_number,-,,,,,,,,,two characters a word
+524,u32_le,0.1,,kWh,,,,energy,,grid_export_total,grid_export,,,,,,,,,
+586,u16,0.1,-100,degC,,,,,,battery_1_temperature,battery_unit_temperature,battery=1,0,,,-40,100,,,
+590,i16,,,W,,,,,full,battery_1_power,battery_unit_power,battery=1,,,,-rated_power,rated_power*1.3,,Power 1,
+591,i16,,,W,,,,,,battery_1_power_old,battery_unit_power,battery=1,0x8000;-1,battery_1_power,battery_1_power_high_word,,,,,
+592,u16,,,,,,,-,,battery_1_power_high_word,,,,,,,,,,
+0x0400,u16,,,,rw,persistent,input,settings,,mode,,,,,,,,0=off;0x10=on,Work mode,
 """
 
 
@@ -45,9 +46,10 @@ def test_every_column_reaches_the_register(load: Load) -> None:
         "battery_1_temperature",
         "battery_1_power",
         "battery_1_power_old",
+        "battery_1_power_high_word",
         "mode",
     ]
-    serial, energy, temperature, power, old, mode = registers.registers
+    serial, energy, temperature, power, old, _, mode = registers.registers
     assert (serial.address, serial.end, serial.type.name, serial.group) == (3, 8, "ascii5", "identity")
     assert serial.quantity is None
     assert serial.note == "two characters a word"
@@ -63,6 +65,7 @@ def test_every_column_reaches_the_register(load: Load) -> None:
     assert (power.vendor, power.place) == ("Power 1", "holding 590 battery_1_power")
     assert old.absent == {-32768, -1}
     assert old.instead_of == "battery_1_power"
+    assert old.high == "battery_1_power_high_word"
     assert (mode.address, mode.table, mode.access, mode.storage) == (1024, Table.INPUT, "rw", "persistent")
     assert mode.names == {0: "off", 16: "on"}
 

@@ -61,6 +61,11 @@ clock = datetime.fromisoformat
         ("string2", [0xFFFF, 0xFFFF], ""),
         ("hex1", [0x2001], "2001"),
         ("hex2", [0, 0xABCD], "0000abcd"),
+        ("version2", [0x0105, 0x0A04], "1.05.10.R"),
+        ("version2", [0x0320, 0xFF00], "3.20.255.N"),
+        ("version2", [0, 0], ""),
+        ("version2", [0xFFFF, 0xFFFF], ""),
+        ("version2", [0x0A05, 0x0A04], ""),
         ("datetime2", [0x665D, 0x9350], clock("2024-06-03 09:56:32")),
         ("datetime3", [0x1806, 0x0309, 0x140B], clock("2024-06-03 09:20:11")),
         ("datetime6", [24, 6, 3, 9, 20, 11], clock("2024-06-03 09:20:11")),
@@ -267,6 +272,6 @@ def test_the_bits_of_types_that_share_a_word() -> None:
 def test_every_type_that_the_reference_names_is_one() -> None:
     table = (words_module.__doc__ or "").split("\n\n")[2]
     names = [name for line in table.splitlines() for name in line[:32].split() if name != "..."]
-    assert len(names) == 27
+    assert len(names) == 28
     for name in names:
         assert parse_type(name.replace("N", "4")).words >= 1
