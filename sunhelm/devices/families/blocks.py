@@ -12,6 +12,7 @@ from sunhelm.devices.families.parts import FoundPart
 from sunhelm.devices.families.spec import FamilySpec
 from sunhelm.devices.guards import Witness
 from sunhelm.devices.links.base import RegisterLink, Span, Table
+from sunhelm.devices.registers import codec
 from sunhelm.devices.registers.plan import Field, PlanError, plan, split
 from sunhelm.devices.registers.register import Register
 
@@ -150,7 +151,8 @@ class Silence:
 class BlockReader:
     """Reads registers with the fewest bus milliseconds that the family's limits allow.
 
-    Plans are kept: they only change with the wanted registers and with what the device refuses.
+    Plans are kept: they only change with the wanted registers and with what the device refuses. In a family
+    of pages, one that several parts have registers in is read once from `begin` to `begin`.
     """
 
     link: RegisterLink
@@ -158,9 +160,16 @@ class BlockReader:
     unsupported: Unsupported
     witness: Witness = field(default_factory=Witness)
     silence: Silence = field(default_factory=Silence)
+    _fresh: dict[Span, tuple[tuple[int, ...], float] | DeviceError] = field(default_factory=dict)
+    _filled: set[Span] = field(default_factory=set)
     _plans: dict[tuple[str, Table, tuple[Register, ...], frozenset[Place]], tuple[Field, ...]] = field(
         default_factory=dict
     )
+
+    def begin(self, silence: Silence) -> None:
+        """Begin a new read of the device: nothing that came before is new any more."""
+        self.silence = silence
+        self._fresh.clear()
 
     async def read(self, part: FoundPart, wanted: Sequence[Register], deadline: Deadline) -> Words:
         """Read these registers of one part; what fails is told in the result. Never raises DeviceError."""
@@ -196,7 +205,12 @@ class BlockReader:
             bad = [r for r in part.map.registers if r.table is table and place_of(part, r) in refused]
             readable = self._readable(part, table)
             forbidden = {address for register in bad for address in range(register.address, register.end)}
-            self._plans[key] = self._cheapest(fields, readable, forbidden)
+            pages = self.spec.read.pages
+            self._plans[key] = (
+                _pages_of(fields, pages.get(table, ()))
+                if pages
+                else self._cheapest(fields, readable, forbidden)
+            )
         return self._plans[key]
 
     def _cheapest(
@@ -236,14 +250,14 @@ class BlockReader:
         if self.silence.is_hopeless(unit):
             self._fail(inside, Unreachable("no answer to the requests before this one"), result)
             return
-        for group in {register.group for register in inside}:
-            result.requests[group] = result.requests.get(group, 0) + 1
         span = errand.span(block)
         try:
-            words = await self.link.read(span, self.silence.deadline(errand.deadline))
+            words, taken_at = await self._words(errand, span, {register.group for register in inside})
         except Rejected as error:
             self.silence.heard(unit, words=False)
-            if error.code in _BAD_REGISTER:
+            if self.spec.read.pages:
+                result.refused.extend(inside)
+            elif error.code in _BAD_REGISTER:
                 await self._bisect(errand, block, inside)
             else:
                 self._fail(inside, error, result)
@@ -254,14 +268,57 @@ class BlockReader:
             self._fail(inside, error, result)
             return
         self.silence.heard(unit, words=True)
-        if not self._witnessed(errand, block, words):
-            self._fail(inside, Malformed(f"{span}: the identity words changed"), result)
+        if damage := self._damage(errand, block, words):
+            self._fail(inside, Malformed(f"{span}: {damage}"), result)
             return
         self.unsupported.answered(place_of(errand.part, register) for register in inside)
-        now = errand.deadline.clock.time()
         for register in inside:
-            result.taken_at.setdefault(register.group, now)
+            result.taken_at.setdefault(register.group, taken_at)
         result.blocks.append((errand.table, block.start, words))
+
+    async def _words(
+        self, errand: _Errand, span: Span, groups: Collection[str]
+    ) -> tuple[tuple[int, ...], float]:
+        """Return the words of a block, and the Unix time when they came.
+
+        A page that was asked for already, for another part, is not asked for again; nor is one that failed.
+        """
+        known = self._fresh.get(span)
+        if isinstance(known, DeviceError):
+            raise known
+        if known is not None:
+            return known
+        for group in groups:
+            errand.result.requests[group] = errand.result.requests.get(group, 0) + 1
+        try:
+            words = await self.link.read(span, self.silence.deadline(errand.deadline))
+        except DeviceError as error:
+            if self.spec.read.pages:
+                self._fresh[span] = error
+            raise
+        came = words, errand.deadline.clock.time()
+        if self.spec.read.pages:
+            self._fresh[span] = came
+        return came
+
+    def _damage(self, errand: _Errand, block: Field, words: tuple[int, ...]) -> str:
+        """Return what shows that a block is not what it should be; empty when nothing does."""
+        span = errand.span(block)
+        if self.spec.read.pages and not any(words) and span in self._filled:
+            return "a page of zeros, where something was"
+        if not self._witnessed(errand, block, words):
+            return "the identity words changed"
+        for name, (low, high) in errand.part.part.sane.items():
+            register = errand.part.map[name]
+            start, end = register.address - block.start, register.end - block.start
+            if register.table is errand.table and start >= 0 and end <= len(words):
+                raw = codec.unpack(register.type, words[start:end])
+                number = float(raw * register.scale + register.offset) if isinstance(raw, int) else low
+                if not low <= number <= high:
+                    return f"{name} cannot be {number:g}, only {low:g} to {high:g}"
+        if any(words):
+            self._filled.add(span)
+        return ""
 
     async def _bisect(self, errand: _Errand, block: Field, inside: Sequence[Register]) -> None:
         """Find the register that spoils the block, and read the others."""
@@ -295,3 +352,10 @@ class BlockReader:
     def _fail(registers: Iterable[Register], error: DeviceError, result: Words) -> None:
         for register in registers:
             result.errors.setdefault(register.group, error)
+
+
+def _pages_of(fields: Iterable[Field], pages: Iterable[tuple[int, int]]) -> tuple[Field, ...]:
+    """Return the pages that have any of the fields in them."""
+    whole = [Field(start, start + count) for start, count in pages]
+    wanted = list(fields)
+    return tuple(page for page in whole if any(page.covers(field) for field in wanted))

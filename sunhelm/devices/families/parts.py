@@ -103,14 +103,17 @@ class Discovery:
                 units.append(unit)
                 if not part.every:
                     break
+            elif part.consecutive:
+                break
         return units
 
     async def _answer(
         self, part: Part, span: Span, link: RegisterLink, deadline: Deadline
     ) -> Sequence[int] | None:
         """Return the words that answer a probe; None when nothing is there to answer it."""
+        patience = part.probe.patience if part.probe else None
         try:
-            words = await link.read(span, deadline)
+            words = await link.read(span, deadline if patience is None else deadline.within(patience))
         except Rejected:
             self._heard = True
             return None
@@ -133,13 +136,18 @@ class Discovery:
             part=part,
             unit=unit,
             map=_with_quirks(written, part.quirks, told),
-            labels={part.label: str(unit)} if part.label else {},
+            labels={part.label: self._label(part, unit)} if part.label else {},
             figures={
                 figure: value
                 for figure, name in part.figures.items()
                 if (value := codec.value(written[name], told[name])) > 0.0
             },
         )
+
+    def _label(self, part: Part, unit: int) -> str:
+        if not part.numbering:
+            return str(unit)
+        return part.numbering.format(part.candidates(self.units).index(unit) + 1)
 
     async def _told(
         self, registers: Sequence[Register], unit: int, link: RegisterLink, deadline: Deadline

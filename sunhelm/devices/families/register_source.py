@@ -109,7 +109,7 @@ class RegisterSource:
             self.parts = await self._discovery.find(self.link, deadline)
             if not self.parts and self._family.spec.parts:
                 raise Rejected(f"nothing that family {self._family.name} knows answers")
-        self._blocks.silence = Silence(deadline.within(self._family.spec.scrape.timeout))
+        self._blocks.begin(Silence(deadline.within(self._family.spec.scrape.timeout)))
 
     async def close(self) -> None:
         await self.link.close()

@@ -35,11 +35,15 @@ class Read(_Model):
     `words` is the most registers that one request may ask. `holes` says whether registers that no map
     lists may be read over: "readable", or "refused" when one of them spoils the whole request.
     `gap` is the widest hole worth considering; the plan decides by cost.
+    With `pages`, by table, a request asks for a whole page and for nothing else: its first register and how
+    many there are. A page that is refused is one that the device does not have. One that had something in it
+    and is all zeros now was lost on its way.
     """
 
     words: int = Field(default=125, ge=1, le=125)
     holes: Literal["readable", "refused"] = "refused"
     gap: int = Field(default=125, ge=0)
+    pages: Mapping[Table, tuple[tuple[int, int], ...]] = Field(default_factory=dict)
 
 
 class Write(_Model):
@@ -76,7 +80,9 @@ class Probe(_Model):
 
     An answer means that it is there, an exception that it is not; with `nonzero`, an answer of zeros
     means that it is not there either. With `values`, only words that make one of these numbers, the high
-    word first, mean that it is there.
+    word first, mean that it is there. With `expects`, each of these registers has to be in one of its ranges,
+    both ends included; with `text`, these registers, from the first to the last, hold letters and digits.
+    `patience` is the longest wait for the answer of a part that may well be missing.
     """
 
     address: int
@@ -84,9 +90,20 @@ class Probe(_Model):
     table: Table = Table.HOLDING
     nonzero: bool = False
     values: tuple[int, ...] = ()
+    expects: Mapping[int, tuple[tuple[int, int], ...]] = Field(default_factory=dict)
+    text: tuple[int, int] | None = None
+    patience: Seconds | None = None
 
     def is_there(self, words: Sequence[int]) -> bool:
         """Whether an answer means that the part is there."""
+        for address, ranges in self.expects.items():
+            if not any(low <= words[address - self.address] <= high for low, high in ranges):
+                return False
+        if self.text is not None:
+            first, last = self.text
+            letters = words[first - self.address : last - self.address + 1]
+            if not b"".join(word.to_bytes(2) for word in letters).isalnum():
+                return False
         number = reduce(lambda high, low: high << 16 | low, words, 0)
         return number in self.values if self.values else bool(number) or not self.nonzero
 
@@ -167,6 +184,10 @@ class Part(_Model):
     `companions` are for devices that answer 0 for what they do not have: a register that cannot be 0 (the
     voltage of a phase), and those that are left out while it reads 0 (current and power of the phase).
     One with `instead_of` is there only where the device has none of these parts.
+    With `consecutive`, nothing is looked for behind the first unit id that does not answer. With `numbering`,
+    the value of the label is this text with the number of the unit id, from 1, in the place of "{}".
+    `sane` names registers, and from where to where, in the vendor's unit, they can be: a block in which one
+    is not is refused whole.
 
     `figures` names the registers that tell what bounds its values where the owner does not say it. `quirks`
     are decided when the part is found. In a family of `alternatives`, `series` are texts in the names of the
@@ -182,12 +203,15 @@ class Part(_Model):
     units: tuple[int, ...] = (1,)
     beside: str = ""
     every: bool = False
+    consecutive: bool = False
     required: bool = False
     probe: Probe | None = None
     label: str = ""
+    numbering: str = ""
     prefix: str = ""
     derived: tuple[Derived, ...] = ()
     witness: tuple[str, ...] = ()
+    sane: Mapping[str, tuple[float, float]] = Field(default_factory=dict)
     companions: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
     series: tuple[str, ...] = ()
     quirks: tuple[Quirk, ...] = ()
@@ -243,6 +267,17 @@ class Scrape(_Model):
     timeout: Seconds = 10.0
 
 
+class AccountKeys(_Model):
+    """What an account of this family needs in the site file, and what it may have beyond that.
+
+    Of a secret, `NAME` stands for `NAME_file` too. Keys in one of the `together` are given all or none.
+    """
+
+    required: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
+    together: tuple[tuple[str, ...], ...] = ()
+
+
 class FamilySpec(_Model):
     """One `family.yaml`.
 
@@ -256,7 +291,8 @@ class FamilySpec(_Model):
     `chain` says where the parts are found that do not stand at fixed addresses. With `alternatives`, a device
     is one of the parts: the first that is there, of those whose `series` fits the model in the site file.
     `sleeps` devices switch themselves off without sun. `unsettled` is what no source settles.
-    `needs` are keys that a device must have in the site file, and that those of other families cannot have.
+    `needs` are keys that a device must have in the site file, and that those of other families cannot have;
+    "account" only has to be there. `account` says what such an account consists of.
     `permissions` are words besides the actions that the owner may write to `control.allow`, and what each
     lets the controller do. `controls` is what can be commanded, by its key, and `tasks` what can be done
     once. Every other number that a map calls writable is a setting; `setting_hazards` says who may set it,
@@ -284,7 +320,8 @@ class FamilySpec(_Model):
     enums: Mapping[str, Mapping[int, str]] = Field(default_factory=dict)
     identity: Mapping[Literal["vendor", "model", "serial", "firmware"], str] = Field(default_factory=dict)
     sleeps: bool = False
-    needs: tuple[Literal["tariff"], ...] = ()
+    needs: tuple[Literal["tariff", "account"], ...] = ()
+    account: AccountKeys | None = None
     unsettled: tuple[str, ...] = ()
     permissions: Mapping[str, str] = Field(default_factory=dict)
     controls: Mapping[str, Writable] = Field(default_factory=dict)

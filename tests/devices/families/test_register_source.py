@@ -523,3 +523,98 @@ async def test_a_bit_field_without_names_is_its_code(make_source: Make, link: An
     source = make_source(ONE_PART, {"map.csv": "address,type,name\n10,bits32,vendor_event\n"})
     link.set(1, 10, 1, 2)
     assert values((await fetch(source, clock))["live"]) == {"testfamily_vendor_event_code": 65538}
+
+
+# Devices of pages
+
+PAGES = {
+    "title": "Pages",
+    "vendor": "Test",
+    "links": {"modbus_tcp": 502},
+    "read": {"words": 60, "pages": {"holding": [(0, 4), (4, 4)], "input": [(60, 4)]}},
+    "tiers": {"live": "0s", "settings": "5m"},
+    "parts": [
+        {
+            "name": "inverter",
+            "map": "inverter.csv",
+            "required": True,
+            "probe": {"address": 0, "count": 4, "expects": {0: [(10, 19), (30, 39)], 1: [(0, 99)]}},
+            "sane": {"model": (0, 49)},
+        },
+        {
+            "name": "extra",
+            "map": "extra.csv",
+            "probe": {"address": 0, "count": 4, "expects": {0: [(20, 29)]}},
+        },
+        {"name": "values", "map": "values.csv"},
+        {
+            "name": "pack",
+            "map": "pack.csv",
+            "units": (50, 51, 52, 53),
+            "every": True,
+            "consecutive": True,
+            "label": "battery",
+            "numbering": "pack {}",
+            "probe": {"address": 60, "count": 4, "table": "input", "text": (62, 63), "patience": "1s"},
+        },
+    ],
+}
+PAGE_MAPS = {
+    "inverter.csv": "address,type,group,name\n0,u16,settings,model\n2,u16,,power\n5,u16,,current\n",
+    "extra.csv": "address,type,name\n3,u16,more\n",
+    "values.csv": "address,type,name\n2,u16,again\n3,u16,voltage\n",
+    "pack.csv": "address,type,table,name\n60,u16,input,charge\n62,string2,input,number\n",
+}
+
+
+@pytest.fixture
+def paged(make_source: Any, link: Any) -> Any:
+    link.set(1, 0, 12, 0, 100, 7, 0, 5, 0, 0)
+    for unit in (50, 51, 53):
+        link.set(unit, 60, 90, 0, 0x4131, 0x4232)
+    link.set(52, 60, 0, 0, 0, 0)
+    return make_source(PAGES, PAGE_MAPS)
+
+
+async def test_pages_are_asked_for_whole_and_once(paged: Any, link: Any, clock: Any) -> None:
+    deadline = Deadline.after(30, clock)
+    await paged.prepare(deadline)
+    assert [part.name for part in paged.parts] == ["inverter", "values", "pack_50", "pack_51"]
+    assert [part.labels for part in paged.parts[2:]] == [{"battery": "pack 1"}, {"battery": "pack 2"}]
+    link.spans.clear()
+    fetched = await paged.fetch(["inverter_live", "values_live", "inverter_settings"], deadline)
+    assert [str(span) for span in link.spans] == ["unit 1 holding 0+4", "unit 1 holding 4+4"]
+    assert all(group.outcome.ok for group in fetched.values())
+    assert fetched["values_live"].outcome.requests == 0
+    await paged.prepare(deadline)
+    await paged.fetch(["values_live"], deadline)
+    assert len(link.spans) == 3
+
+
+async def test_a_page_that_is_refused_is_one_that_the_device_lacks(paged: Any, link: Any, clock: Any) -> None:
+    deadline = Deadline.after(30, clock)
+    await paged.prepare(deadline)
+    link.trouble[4] = [Rejected("refused")]
+    fetched = await paged.fetch(["inverter_live"], deadline)
+    assert fetched["inverter_live"].outcome.ok
+    assert [sample.value for sample in fetched["inverter_live"].samples] == [100]
+    await paged.prepare(deadline)
+    link.spans.clear()
+    await paged.fetch(["inverter_live"], deadline)
+    assert [span.address for span in link.spans] == [0]
+
+
+@pytest.mark.parametrize(
+    ("words", "why"), [((0, 0, 0, 0), "a page of zeros"), ((55, 0, 1, 1), "model cannot be 55, only 0 to 49")]
+)
+async def test_a_damaged_page_is_refused_whole(
+    words: tuple[int, ...], why: str, paged: Any, link: Any, clock: Any
+) -> None:
+    deadline = Deadline.after(30, clock)
+    await paged.prepare(deadline)
+    await paged.fetch(["inverter_live"], deadline)
+    link.set(1, 0, *words)
+    await paged.prepare(deadline)
+    fetched = await paged.fetch(["inverter_live"], deadline)
+    assert fetched["inverter_live"].outcome.reason == "malformed"
+    assert why in fetched["inverter_live"].outcome.detail
