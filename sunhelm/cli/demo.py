@@ -20,6 +20,7 @@ import yaml
 from sunhelm.cli.processes import ProcessEnded, Processes
 from sunhelm.cli.readiness import answers, takes_connections
 from sunhelm.simulator.families import FAMILIES, PORT_OFFSETS
+from sunhelm.simulator.families import site_file as simulated_site_file
 
 NAME: Final = "demo"
 HELP: Final = "run a simulated home, the exporter, and Prometheus where it is installed"
@@ -229,12 +230,10 @@ class Demo:
 
 
 def site_file(ports: Ports) -> dict[str, Any]:
-    """Return the site file: every simulated device and a tariff, named after their families."""
-    devices = {name: {"family": name, "host": HOST, "port": ports.device(name)} for name in FAMILIES}
-    return {
-        "site": {"name": "demo", "zone": "Europe/Amsterdam"},
-        "devices": {**devices, "tariff": {"family": "tariff", "tariff": TARIFF}},
-    }
+    """Return the site file: every simulated device, named after its family, and a tariff."""
+    content = simulated_site_file(FAMILIES, HOST, {name: ports.device(name) for name in FAMILIES})
+    content["devices"].setdefault("tariff", {"family": "tariff", "tariff": TARIFF})
+    return content
 
 
 def prometheus_file(ports: Ports) -> dict[str, Any]:

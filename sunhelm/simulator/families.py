@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Protocol
+from typing import Any, Protocol
 
 from sunhelm.simulator.clock import Clock
 from sunhelm.simulator.faces.sec1000 import Sec1000Box
@@ -38,12 +38,25 @@ class Endpoint(Protocol):
         """Let the device do what it does by itself once a step."""
 
 
+def _address(host: str, port: int) -> dict[str, object]:
+    return {"host": host, "port": port}
+
+
 @dataclass(frozen=True, slots=True)
 class SimulatedFamily:
-    """A family that can be played: what it speaks, and how to put it before a plant."""
+    """A family that can be played: what it speaks, and how to put it before a plant.
+
+    `device` returns what a site file says of it when it is played at a host and port, besides its family,
+    which is `family`, or named as this where that is empty. `account` returns the account that the device
+    names, for a cloud. `cloud` says that it is reached over HTTP, where faults are others than on a wire.
+    """
 
     protocol: str
     build: Callable[[Plant, Clock, Faults], Endpoint]
+    device: Callable[[str, int], Mapping[str, object]] = _address
+    account: Callable[[str, int], Mapping[str, object]] | None = None
+    family: str = ""
+    cloud: bool = False
 
 
 PORT_OFFSETS: Mapping[str, int] = MappingProxyType(
@@ -90,3 +103,24 @@ FAMILIES: Mapping[str, SimulatedFamily] = MappingProxyType(
     }
 )
 """What can be played, by name, in the order of the ports."""
+
+
+def site_sections(name: str, host: str, port: int) -> dict[str, dict[str, dict[str, object]]]:
+    """Return the sections of a site file for a family that is played there: its device, and its account."""
+    played = FAMILIES[name]
+    device = {"family": played.family or name, **played.device(host, port)}
+    if played.account is None:
+        return {"devices": {name: device}}
+    return {"accounts": {name: dict(played.account(host, port))}, "devices": {name: device}}
+
+
+def site_file(names: Iterable[str], host: str, ports: Mapping[str, int]) -> dict[str, Any]:
+    """Return a whole site file for families that are played on a host, each on its port.
+
+    It is of plain values, as YAML and JSON have them.
+    """
+    content: dict[str, Any] = {"site": {"name": "demo", "zone": "Europe/Amsterdam"}}
+    for name in names:
+        for section, entries in site_sections(name, host, ports[name]).items():
+            content.setdefault(section, {}).update(entries)
+    return content

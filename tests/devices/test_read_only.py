@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from sunhelm.devices.clock import Deadline
 from sunhelm.devices.device import open_site
-from sunhelm.simulator.families import FAMILIES
+from sunhelm.simulator.families import FAMILIES, site_file
 from sunhelm.simulator.site import SimulatedSite
 
 READING = {3, 4, 0x2B, 0x0B, 0x43}
@@ -19,13 +20,12 @@ READING = {3, 4, 0x2B, 0x0B, 0x43}
 async def test_a_full_read_of_a_device_writes_nothing(family: str, tmp_path: Path) -> None:
     async with SimulatedSite(faces=[family], start=1_782_036_000.0, live=False) as site:
         endpoint = site.endpoints[family]
-        (tmp_path / "sunhelm.yml").write_text(
-            "site: {name: home, zone: Europe/Amsterdam}\n"
-            f"devices:\n  it: {{family: {family}, host: 127.0.0.1, port: {endpoint.port}, profile: full}}\n"
-        )
+        content = site_file([family], "127.0.0.1", {family: endpoint.port})
+        content["devices"][family]["profile"] = "full"
+        (tmp_path / "sunhelm.yml").write_text(json.dumps(content))
         steering = repr(site.plant.steering)
         async with open_site(tmp_path / "sunhelm.yml") as devices:
-            reading = await devices["it"].read(Deadline.after(30))
+            reading = await devices[family].read(Deadline.after(30))
     assert reading.up
     assert {request.function for request in endpoint.log.recent} <= READING
     assert not endpoint.log.writes

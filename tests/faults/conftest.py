@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import math
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -19,7 +20,7 @@ from sunhelm.devices.families.register_source import DISCOVERY
 from sunhelm.devices.reading import Outcome, Reading, Sample
 from sunhelm.devices.site import Site, load_site
 from sunhelm.simulator.faces.sec1000 import Sec1000Box
-from sunhelm.simulator.families import FAMILIES, Endpoint
+from sunhelm.simulator.families import FAMILIES, Endpoint, site_sections
 from sunhelm.simulator.faults import CorruptWord, Faults
 from sunhelm.simulator.modbus_framing import RtuFraming
 from sunhelm.simulator.modbus_server import ModbusServer
@@ -165,16 +166,13 @@ async def _bench(
     await endpoint.open("127.0.0.1", 0)
     await twin.open("127.0.0.1", 0)
     family, _, link = variant.partition(" ")
-    wire = f", link: {link}" if link else ""
     file = folder / "sunhelm.yml"
-    file.write_text(
-        "site: {name: home, zone: Europe/Berlin, location: {latitude: 52.5, longitude: 13.4}}\ndevices:\n"
-        + "".join(
-            f"  {name}: {{family: {family}, host: 127.0.0.1, port: {port}{wire}}}\n"
-            for name, port in (("device", endpoint.port), ("twin", twin.port))
-        ),
-        encoding="utf-8",
-    )
+    devices = {
+        name: site_sections(family, "127.0.0.1", port)["devices"][family] | ({"link": link} if link else {})
+        for name, port in (("device", endpoint.port), ("twin", twin.port))
+    }
+    place = {"zone": "Europe/Berlin", "location": {"latitude": 52.5, "longitude": 13.4}}
+    file.write_text(json.dumps({"site": {"name": "home", **place}, "devices": devices}), encoding="utf-8")
     site = load_site(file).site
     bench = Bench(
         clock,

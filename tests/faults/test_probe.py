@@ -63,7 +63,7 @@ async def _client(bench: Any) -> AsyncIterator[TestClient[Any, Any]]:
     ],
     ids=lambda value: getattr(value, "name", ""),
 )
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", [name for name in FAMILIES if not FAMILIES[name].cloud])
 def test_a_scrape_is_in_time_says_why_and_is_well_again_after(
     family: str, fault: Any, reasons: set[str], open_bench: Any, virtually: Any
 ) -> None:  # T6, T20, T41
