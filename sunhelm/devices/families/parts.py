@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from sunhelm.devices.clock import Deadline
 from sunhelm.devices.errors import Rejected, TimedOut
-from sunhelm.devices.families.spec import Part, Quirk
+from sunhelm.devices.families.spec import Part, Probe, Quirk
 from sunhelm.devices.links.base import RegisterLink, Span
 from sunhelm.devices.registers import codec
 from sunhelm.devices.registers.register import Register, RegisterMap
@@ -43,6 +43,7 @@ class Discovery:
     landmarks: Mapping[int, Mapping[int, int]] = field(default_factory=dict)
     alternatives: bool = False
     _answers: dict[Span, Sequence[int] | None] = field(default_factory=dict)
+    _silent: set[int] = field(default_factory=set)
     _silence: TimedOut | None = None
     _heard: bool = False
 
@@ -56,7 +57,7 @@ class Discovery:
         for part in self.parts:
             if any(one.part.name in part.instead_of for one in found):
                 continue
-            units = await self._units(part, link, deadline)
+            units = await self._units(part, self._candidates(part, found), link, deadline)
             if part.required and not units:
                 self._forget()
                 raise Rejected(f"no {part.name} at unit {part.candidates(self.units)}")
@@ -85,21 +86,27 @@ class Discovery:
         )
         return f"another device than expected: {'; '.join(told)}, where {allowed}"
 
+    def _candidates(self, part: Part, found: Sequence[FoundPart]) -> tuple[int, ...]:
+        """Return the unit ids where a part may stand: beside another one, where that was found."""
+        if part.name not in self.units and any(other.name == part.beside for other in self.parts):
+            return tuple(one.unit for one in found if one.part.name == part.beside)
+        return part.candidates(self.units)
+
     def _forget(self) -> None:
         self._answers.clear()
+        self._silent.clear()
         self._silence, self._heard = None, False
 
-    async def _units(self, part: Part, link: RegisterLink, deadline: Deadline) -> list[int]:
-        candidates = part.candidates(self.units)
+    async def _units(
+        self, part: Part, candidates: Sequence[int], link: RegisterLink, deadline: Deadline
+    ) -> list[int]:
+        if part.given and not await self._is_given(part, link, deadline):
+            return []
         if part.probe is None or (part.name in self.units and not self.alternatives):
             return list(candidates)
         units: list[int] = []
         for unit in candidates:
-            span = Span(unit, part.probe.table, part.probe.address, part.probe.count)
-            if span not in self._answers:
-                self._answers[span] = await self._answer(part, span, link, deadline)
-            words = self._answers[span]
-            if words is not None and part.probe.is_there(words):
+            if await self._meets(part, part.probe, unit, link, deadline):
                 units.append(unit)
                 if not part.every:
                     break
@@ -107,13 +114,33 @@ class Discovery:
                 break
         return units
 
+    async def _is_given(self, part: Part, link: RegisterLink, deadline: Deadline) -> bool:
+        unit = part.candidates(self.units)[0]
+        for probe in part.given:
+            if await self._meets(part, probe, unit, link, deadline):
+                return True
+        return False
+
+    async def _meets(
+        self, part: Part, probe: Probe, unit: int, link: RegisterLink, deadline: Deadline
+    ) -> bool:
+        """Whether a unit answers a probe as it should; one that tells nothing is asked in vain once."""
+        span = Span(unit if probe.unit is None else probe.unit, probe.table, probe.address, probe.count)
+        if span not in self._answers:
+            told = any(words and other.unit == span.unit for other, words in self._answers.items())
+            if span.unit in self._silent and not told:
+                return False
+            self._answers[span] = await self._answer(part, probe, span, link, deadline)
+        words = self._answers[span]
+        return words is not None and probe.is_there(words)
+
     async def _answer(
-        self, part: Part, span: Span, link: RegisterLink, deadline: Deadline
+        self, part: Part, probe: Probe, span: Span, link: RegisterLink, deadline: Deadline
     ) -> Sequence[int] | None:
         """Return the words that answer a probe; None when nothing is there to answer it."""
-        patience = part.probe.patience if part.probe else None
+        patient = deadline if probe.patience is None else deadline.within(probe.patience)
         try:
-            words = await link.read(span, deadline if patience is None else deadline.within(patience))
+            words = await link.read(span, patient)
         except Rejected:
             self._heard = True
             return None
@@ -122,6 +149,7 @@ class Discovery:
             if part.required or deadline.passed:
                 raise
             self._silence = error
+            self._silent.add(span.unit)
             return None
         self._heard = True
         return words
@@ -135,7 +163,7 @@ class Discovery:
             name=f"{part.name}_{unit}" if several else part.name,
             part=part,
             unit=unit,
-            map=_with_quirks(written, part.quirks, told),
+            map=_with_quirks(await self._counted(part, written, unit, link, deadline), part.quirks, told),
             labels={part.label: self._label(part, unit)} if part.label else {},
             figures={
                 figure: value
@@ -143,6 +171,28 @@ class Discovery:
                 if (value := codec.value(written[name], told[name])) > 0.0
             },
         )
+
+    async def _counted(
+        self, part: Part, written: RegisterMap, unit: int, link: RegisterLink, deadline: Deadline
+    ) -> RegisterMap:
+        """Return the map without what is beyond the number that the device tells, if it tells one."""
+        if not part.counted:
+            return written
+        names = sorted(set(part.counted.values()))
+        try:
+            told = await self._told([written[name] for name in names], unit, link, deadline)
+        except Rejected:
+            return written
+        most = {
+            label: told[name]
+            for label, name in part.counted.items()
+            if told[name] not in written[name].absent and told[name] > 0
+        }
+
+        def is_there(register: Register) -> bool:
+            return all(int(value) <= most[label] for label, value in register.labels.items() if label in most)
+
+        return RegisterMap(written.name, tuple(filter(is_there, written.registers)))
 
     def _label(self, part: Part, unit: int) -> str:
         if not part.numbering:

@@ -82,9 +82,11 @@ class Probe(_Model):
     means that it is not there either. With `values`, only words that make one of these numbers, the high
     word first, mean that it is there. With `expects`, each of these registers has to be in one of its ranges,
     both ends included; with `text`, these registers, from the first to the last, hold letters and digits.
-    `patience` is the longest wait for the answer of a part that may well be missing.
+    `patience` is the longest wait for the answer of a part that may well be missing. With `begins`, the words
+    are text that begins with one of these. `unit` is the unit id that is asked, where not the part's own.
     """
 
+    unit: int | None = None
     address: int
     count: int = 1
     table: Table = Table.HOLDING
@@ -93,9 +95,14 @@ class Probe(_Model):
     expects: Mapping[int, tuple[tuple[int, int], ...]] = Field(default_factory=dict)
     text: tuple[int, int] | None = None
     patience: Seconds | None = None
+    begins: tuple[str, ...] = ()
 
     def is_there(self, words: Sequence[int]) -> bool:
         """Whether an answer means that the part is there."""
+        if self.begins and not b"".join(word.to_bytes(2) for word in words).startswith(
+            tuple(text.encode("latin-1") for text in self.begins)
+        ):
+            return False
         for address, ranges in self.expects.items():
             if not any(low <= words[address - self.address] <= high for low, high in ranges):
                 return False
@@ -176,7 +183,8 @@ class Part(_Model):
     `units` are the unit ids where it may stand, in the order of trying; the site file's
     `units: {NAME: [..]}` replaces them. With `every`, all that answer are parts of the device, else the
     first. A part that is `required` makes the device unreachable when it does not answer.
-    One that stands `beside` another one has the unit ids that the site file gives that one.
+    One that stands `beside` another one has the unit ids that the site file gives that one, and stands where
+    that one was found.
     `label` is the label of a sub-device; its value is the unit id, or the number of the part.
     `prefix` comes after the family in the names of the vendor's own metrics.
     `derived` are tried in order: of two for the same quantity, the first that can be summed counts.
@@ -184,6 +192,10 @@ class Part(_Model):
     `companions` are for devices that answer 0 for what they do not have: a register that cannot be 0 (the
     voltage of a phase), and those that are left out while it reads 0 (current and power of the phase).
     One with `instead_of` is there only where the device has none of these parts.
+    `counted` names, by a label, the register that says how many of them there are: registers whose label has
+    a higher number are not there. `only_while` names registers that are read first, and for each the raw
+    values with which the others are read at all: for devices that do not bear it otherwise.
+    With `given`, only where one of these probes is answered so: a part may depend on what another one tells.
     With `consecutive`, nothing is looked for behind the first unit id that does not answer. With `numbering`,
     the value of the label is this text with the number of the unit id, from 1, in the place of "{}".
     `sane` names registers, and from where to where, in the vendor's unit, they can be: a block in which one
@@ -205,6 +217,7 @@ class Part(_Model):
     every: bool = False
     consecutive: bool = False
     required: bool = False
+    given: tuple[Probe, ...] = ()
     probe: Probe | None = None
     label: str = ""
     numbering: str = ""
@@ -212,6 +225,8 @@ class Part(_Model):
     derived: tuple[Derived, ...] = ()
     witness: tuple[str, ...] = ()
     sane: Mapping[str, tuple[float, float]] = Field(default_factory=dict)
+    counted: Mapping[str, str] = Field(default_factory=dict)
+    only_while: Mapping[str, tuple[int, ...]] = Field(default_factory=dict)
     companions: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
     series: tuple[str, ...] = ()
     quirks: tuple[Quirk, ...] = ()
