@@ -8,7 +8,15 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    WithJsonSchema,
+)
 
 from sunhelm.configuration.mistakes import one_line
 
@@ -55,7 +63,9 @@ def _unix_time(value: object) -> float:
     return (moment - _EPOCH).total_seconds()
 
 
-Time = Annotated[float, BeforeValidator(_unix_time)]
+Time = Annotated[
+    float, BeforeValidator(_unix_time), WithJsonSchema({"type": "string", "format": "date-time"})
+]
 Fingerprint = Annotated[str, Field(min_length=1, max_length=64)]
 
 
@@ -63,7 +73,9 @@ class _Model(BaseModel):
     model_config = ConfigDict(extra="ignore", strict=True, frozen=True)
 
 
-class _Alert(_Model):
+class DeliveredAlert(_Model):
+    """One alert of a delivery."""
+
     status: Literal["firing", "resolved"]
     labels: dict[str, str]
     starts_at: Time = Field(alias="startsAt")
@@ -71,9 +83,11 @@ class _Alert(_Model):
     fingerprint: Fingerprint
 
 
-class _Delivery(_Model):
+class Delivery(_Model):
+    """What Alertmanager's webhook delivers, version 4; what else it holds is ignored."""
+
     version: Literal["4"]
-    alerts: Annotated[list[_Alert], Field(max_length=MOST_ALERTS)]
+    alerts: Annotated[list[DeliveredAlert], Field(max_length=MOST_ALERTS)]
     truncated: Annotated[int, Field(alias="truncatedAlerts", ge=0)] = 0
 
 
@@ -99,7 +113,7 @@ def parse_delivery(body: bytes, *, stamp: float, seen_at: float) -> list[Alert]:
     was left out is unknown.
     """
     try:
-        delivery = _Delivery.model_validate_json(body)
+        delivery = Delivery.model_validate_json(body)
     except ValidationError as error:
         raise BadAlerts(_first(error)) from None
     return [

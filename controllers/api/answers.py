@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
@@ -216,6 +215,13 @@ class EnvelopesAnswer(Answer):
     envelopes: tuple[EnvelopeAnswer, ...]
 
 
+class DeletedAnswer(Answer):
+    """What is not there any more."""
+
+    device: str
+    deleted: str
+
+
 class HoldAnswer(Answer):
     """Until when alerts make no claims on a device; null when they do."""
 
@@ -239,12 +245,3 @@ class JournalAnswer(Answer):
     """What has happened, the newest first."""
 
     events: tuple[EventAnswer, ...]
-
-
-class OpenApiAnswer(Answer):
-    """This description of the API itself."""
-
-    model_config = ConfigDict(extra="allow")
-
-    openapi: str
-    info: Mapping[str, str]

@@ -5,28 +5,45 @@ Amounts are texts with their unit, as in the site file: a bare number could be w
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from controllers.people import Command
+from controllers.people import LONGEST_S, Command, RefusalReason, Refused
+from sunhelm.configuration.mistakes import found
+from sunhelm.devices.amounts import parse_amount
 from sunhelm.devices.control import Action
 
 DURATION: Final = r"^[0-9]{1,6}(\.[0-9]{1,3})? ?(s|m|min|h|d)$"
-_NAME: Final = r"^[a-z0-9][a-z0-9_-]{0,62}$"
-_ID: Final = r"^[A-Za-z0-9._~:-]{1,200}$"
+NAME: Final = r"^[a-z0-9][a-z0-9_-]{0,62}$"
+ID: Final = r"^[A-Za-z0-9._~:-]{1,200}$"
+_NUMBER: Final = r"^[+-]?[0-9]{1,15}(\.[0-9]{1,15})?"
 _WORD: Final = r"^[ -~]{1,100}$"
 _MOST_IMPORTED: Final = 256 * 1024
 
-Device = Annotated[str, Field(pattern=_NAME, description="The device, as the site file calls it.")]
-Id = Annotated[str, Field(pattern=_ID, description="What the answer to the request that made it calls it.")]
+Device = Annotated[str, Field(pattern=NAME, description="The device, as the site file calls it.")]
+Id = Annotated[str, Field(pattern=ID, description="What the answer to the request that made it calls it.")]
 Duration = Annotated[
     str, Field(pattern=DURATION, description="A number with s, m, h or d; 7 days at most.", examples=["2h"])
 ]
 Word = Annotated[str, Field(pattern=_WORD)]
 Amount = Annotated[
-    str, Field(pattern=_WORD, description="A number with its unit.", examples=["0W", "4.5 kW", "80%"])
+    str,
+    Field(
+        pattern=rf"{_NUMBER} ?[A-Za-z%/]{{1,8}}$",
+        description="A number with its unit.",
+        examples=["0W", "4.5 kW", "80%"],
+    ),
+]
+Quantity = Annotated[
+    str,
+    Field(
+        pattern=rf"{_NUMBER}( ?[A-Za-z%/]{{1,8}})?$",
+        description="A number with its unit, or without one where the setting has none.",
+        examples=["52.5V", "3"],
+    ),
 ]
 Time = Annotated[
     str,
@@ -42,8 +59,16 @@ Parameters = Annotated[
         max_length=8,
         description="As under `with` of a policy in the site file.",
         examples=[{"limit": "0W"}],
+        json_schema_extra={"additionalProperties": False},
     ),
 ]
+
+
+def written(parameters: Mapping[str, str]) -> dict[str, object]:
+    """Return parameters as the site file would have them: the value of a setting may be a bare number."""
+    value = parameters.get("value", "")
+    number = {"value": float(value)} if re.fullmatch(f"{_NUMBER}$", value) else {}
+    return {**parameters, **number}
 
 
 class Ask(BaseModel):
@@ -68,6 +93,21 @@ class Once(Ask):
     ] = False
 
 
+class Lasting(Ask):
+    """Base of what ends by itself."""
+
+    lasting: Annotated[Duration, Field(alias="for")] = "1h"
+
+    @property
+    def lasting_s(self) -> float:
+        """For how long, in seconds. Raises Refused."""
+        seconds = parse_amount(self.lasting, "seconds")
+        if not 0 < seconds <= LONGEST_S:
+            text = f"for: {found(self.lasting)} is not a time that is allowed; more than 0s, at most 7d"
+            raise Refused(RefusalReason.WRONG, text)
+        return seconds
+
+
 class CommandAsk(Once):
     """One action on one device."""
 
@@ -77,10 +117,10 @@ class CommandAsk(Once):
 
     def command(self) -> Command:
         """Return it as the controller takes it."""
-        return Command(device=self.device, action=self.action, parameters=dict(self.parameters))
+        return Command(device=self.device, action=self.action, parameters=written(self.parameters))
 
 
-class ClaimAsk(CommandAsk):
+class ClaimAsk(CommandAsk, Lasting):
     """A state of a device for some time; at its end the device gets back what it had."""
 
     action: Literal[
@@ -92,13 +132,10 @@ class ClaimAsk(CommandAsk):
         Action.SET_SOC_LIMITS,
         Action.SET_MODE,
     ]
-    lasting: Annotated[Duration, Field(alias="for")] = "1h"
 
 
-class PlanAsk(CommandAsk):
+class PlanAsk(CommandAsk, Lasting):
     """Any command, to be told what it would do."""
-
-    lasting: Annotated[Duration, Field(alias="for")] = "1h"
 
 
 class SettingAsk(Once):
@@ -106,18 +143,25 @@ class SettingAsk(Once):
 
     device: Device
     setting: Word
-    value: Amount
+    value: Quantity
 
     def command(self) -> Command:
         """Return it as the controller takes it."""
-        parameters = {"setting": self.setting, "value": self.value}
+        parameters = written({"setting": self.setting, "value": self.value})
         return Command(device=self.device, action=Action.SET, parameters=parameters)
 
 
 class BaselineAsk(Once):
     """What the owner's own value of a state is, which comes back when nobody asks for another one."""
 
-    action: Action
+    action: Literal[
+        Action.LIMIT_EXPORT,
+        Action.LIMIT_PRODUCTION,
+        Action.SET_CURRENT_LIMITS,
+        Action.SET_SOC_LIMITS,
+        Action.SET_MODE,
+        Action.SET,
+    ]
     parameters: Annotated[Parameters, Field(alias="with")]
 
 
@@ -128,10 +172,8 @@ class TaskAsk(Once):
     action: Literal[Action.SET_CLOCK, Action.RESET_WATCHDOG, Action.RESTART]
 
 
-class HoldAsk(Ask):
+class HoldAsk(Lasting):
     """For how long alerts shall make no claims on a device."""
-
-    lasting: Annotated[Duration, Field(alias="for")] = "1h"
 
 
 class Span(Once):

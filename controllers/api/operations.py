@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 from aiohttp import hdrs, web
@@ -21,8 +21,6 @@ AskT = TypeVar("AskT", bound=Ask)
 
 MOST_BODY_BYTES: Final = 1024 * 1024
 MOST_LEVELS: Final = 4
-
-_READS: Final = (hdrs.METH_GET,)
 
 
 class NoBody(Ask):
@@ -51,24 +49,27 @@ class Call(Generic[PlaceT, AskT]):
     ask: AskT
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Operation(Generic[PlaceT, AskT]):
-    """One operation. `path` is below `/api/v1`; `status` that of success; `problems` those it may end in.
+    """One operation. `path` is below `/api/v1`, `status` that of success.
 
     `writes` is whether it changes anything: it is then in the journal before it is done.
     """
 
-    name: str
     method: str
     path: str
     title: str
-    place: type[PlaceT]
-    answer: type[BaseModel]
     handle: Callable[[Call[PlaceT, AskT]], Awaitable[BaseModel]]
+    place: type[PlaceT]
     ask: type[AskT]
+    answer: type[BaseModel]
     status: int = 200
-    problems: tuple[int, ...] = ()
-    writes: bool = field(default=False)
+    writes: bool = False
+
+    @property
+    def name(self) -> str:
+        """The word for it, in the journal too."""
+        return self.handle.__name__
 
     @property
     def has_body(self) -> bool:

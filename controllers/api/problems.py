@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from http import HTTPStatus
 from typing import Annotated, Final, NoReturn
 
@@ -13,7 +13,7 @@ from controllers.journal import JournalError
 from controllers.people import RefusalReason, Refused
 from sunhelm.configuration.annotations import keys_of, models_at
 from sunhelm.configuration.complaints import complaint
-from sunhelm.configuration.mistakes import one_line
+from sunhelm.configuration.mistakes import found, one_line
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -91,15 +91,26 @@ def refused_by_model(error: ValidationError, model: type[BaseModel], root: str) 
     errors = []
     for details in error.errors(include_url=False):
         path = details["loc"]
-        known = [key for each in models_at(model, path[:-1]) for key in keys_of(each)]
+        around = models_at(model, path[:-1])
         if details["type"] == "json_invalid":
             message = f"is no JSON: {details['ctx']['error']}"
+        elif details["type"] == "string_pattern_mismatch" and (allowed := _allowed(around, path[-1])):
+            message = f"{found(details['input'])} is not allowed. {allowed}"
         else:
-            message = complaint(details, known)
+            message = complaint(details, [key for each in around for key in keys_of(each)])
         place = ".".join([root, *map(str, path)])
         errors.append(ProblemError(place=one_line(place)[:_LONGEST], message=one_line(message)[:_LONGEST]))
     first = errors[0]
     return Refusal(400, "malformed", f"{first.place}: {first.message}", errors)
+
+
+def _allowed(around: Iterable[type[BaseModel]], key: str | int) -> str:
+    """Return how the field of this key is described."""
+    for each in around:
+        for name, field in each.model_fields.items():
+            if key == (field.alias or name):
+                return field.description or ""
+    return ""
 
 
 def problem_response(problem: Problem) -> web.Response:
