@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Final
 
 from sunhelm.devices.clock import Deadline
@@ -86,6 +87,17 @@ class Words:
             if table is register.table and start >= 0 and end <= len(words):
                 return words[start:end]
         return None
+
+    def with_more(self, other: Words) -> Words:
+        """Return what came here and there; of the same group, what came here counts as the first answer."""
+        groups = {*self.requests, *other.requests}
+        return Words(
+            blocks=[*self.blocks, *other.blocks],
+            errors={**other.errors, **self.errors},
+            refused=[*self.refused, *other.refused],
+            requests={group: self.requests.get(group, 0) + other.requests.get(group, 0) for group in groups},
+            taken_at={**other.taken_at, **self.taken_at},
+        )
 
     def by_address(self) -> dict[tuple[Table, int], int]:
         """Return every word that was read, also those between the registers."""
@@ -173,6 +185,18 @@ class BlockReader:
 
     async def read(self, part: FoundPart, wanted: Sequence[Register], deadline: Deadline) -> Words:
         """Read these registers of one part; what fails is told in the result. Never raises DeviceError."""
+        first, rest = _in_turn(part, wanted)
+        result = await self._read(part, first, deadline)
+        for register in first if rest else ():
+            for error in result.errors.values():
+                self._fail(rest, error, result)
+                return result
+            words = result.of(register)
+            if words is None or codec.unpack(register.type, words) not in part.part.only_while[register.name]:
+                return result
+        return result.with_more(await self._read(part, rest, deadline)) if rest else result
+
+    async def _read(self, part: FoundPart, wanted: Sequence[Register], deadline: Deadline) -> Words:
         result = Words()
         for table in Table:
             registers = [register for register in wanted if register.table is table]
@@ -189,8 +213,9 @@ class BlockReader:
         refused = self.unsupported.current(now)
         return tuple(
             Span(part.unit, table, block.start, block.end - block.start)
+            for some in _in_turn(part, wanted)
             for table in Table
-            if (registers := [register for register in wanted if register.table is table])
+            if (registers := [register for register in some if register.table is table])
             for block in self._blocks(part, table, registers, refused)
         )
 
@@ -205,6 +230,7 @@ class BlockReader:
             bad = [r for r in part.map.registers if r.table is table and place_of(part, r) in refused]
             readable = self._readable(part, table)
             forbidden = {address for register in bad for address in range(register.address, register.end)}
+            forbidden |= {place[-1] for place in refused if place[:3] == (part.unit, part.map.name, table)}
             pages = self.spec.read.pages
             self._plans[key] = (
                 _pages_of(fields, pages.get(table, ()))
@@ -325,8 +351,19 @@ class BlockReader:
         for register in inside:
             if Field(register.address, register.end) == block:
                 errand.result.refused.append(register)
-        for half in split(block, [Field(register.address, register.end) for register in inside]):
+        refused = len(errand.result.refused)
+        halves = split(block, [Field(register.address, register.end) for register in inside])
+        for half in halves:
             await self._read_block(errand, half, inside)
+        if len(errand.result.refused) == refused and not errand.result.errors:
+            self._remember_holes(errand, halves)
+
+    def _remember_holes(self, errand: _Errand, halves: Sequence[Field]) -> None:
+        """Remember the unlisted registers between two blocks that answer, where both at once are refused."""
+        now = errand.deadline.clock.time()
+        for one, other in pairwise(halves):
+            for address in range(one.end, other.start):
+                self.unsupported.add((errand.part.unit, errand.part.map.name, errand.table, address), now)
 
     def _believe_refusals(self, part: FoundPart, result: Words, now: float) -> None:
         """Remember the refused registers, unless the unit has refused everything: then it is in trouble."""
@@ -352,6 +389,14 @@ class BlockReader:
     def _fail(registers: Iterable[Register], error: DeviceError, result: Words) -> None:
         for register in registers:
             result.errors.setdefault(register.group, error)
+
+
+def _in_turn(part: FoundPart, wanted: Sequence[Register]) -> tuple[Sequence[Register], Sequence[Register]]:
+    """Return what is read first, and what only then: `Part.only_while`. Both are one in most parts."""
+    if not part.part.only_while:
+        return wanted, ()
+    rest = [register for register in wanted if register.name not in part.part.only_while]
+    return [part.map[name] for name in part.part.only_while], rest
 
 
 def _pages_of(fields: Iterable[Field], pages: Iterable[tuple[int, int]]) -> tuple[Field, ...]:

@@ -125,13 +125,20 @@ class RegisterBoard:
         if error.code in _GONE:
             self._found.pop(part, None)
 
+    def _beside(self, part: Part) -> tuple[Part, ...]:
+        """Return the part that tells where another one stands; none where the site file does."""
+        return tuple(
+            each for each in self.parts if each.name == part.beside and part.name not in self.config.units
+        )
+
     async def _find(self, name: str, deadline: Deadline) -> FoundPart:
         part = self.part(name)
-        parts = self.parts if self.alternatives else (part,)
+        parts = self.parts if self.alternatives else (*self._beside(part), part)
         discovery = Discovery(parts, self.config.units, self.map_of, alternatives=self.alternatives)
         found = await discovery.find(self.link, deadline)
         if self.alternatives and found[0].part.name != part.name:
             raise Rejected(f"{self.config.name}: is {found[0].part.name}, not {part.name}")
+        found = tuple(each for each in found if each.part.name == part.name)
         if name != part.name:
             found = tuple(each for each in found if f"{part.name}_{each.unit}" == name)
         if len(found) > 1:
