@@ -49,9 +49,14 @@ class CounterGuard:
 
     _counters: dict[Hashable, _Counter] = field(default_factory=dict)
 
-    def allow(self, key: Hashable, value: float) -> bool:
-        """Whether the value of this counter may be shown; remembers it."""
+    def allow(self, key: Hashable, value: float, *, again: bool = False) -> bool:
+        """Whether the value of this counter may be shown; remembers it.
+
+        A value that is shown `again`, without having been read again, is no further sign that it is true.
+        """
         counter = self._counters.setdefault(key, _Counter())
+        if again and (counter.seen or counter.accepted is not None):
+            return value == counter.accepted
         expected = value != 0 if counter.accepted is None else value >= counter.accepted
         if not expected:
             counter.seen = counter.seen + 1 if counter.seen and value >= counter.candidate else 1

@@ -165,14 +165,19 @@ class Reader:
         came = [name for name, outcome in outcomes.items() if outcome.ok]
         samples = [*read, *self.source.derive(read, came)] if up else []
         held = [held for group in fetched.values() for held in group.held]
-        samples = [*self._guarded(samples, held), *self.source.remarks()]
+        again = {name for name, group in fetched.items() if self._is_remembered(name, group)}
+        samples = [*self._guarded(samples, held, again), *self.source.remarks()]
         self._log_changes(outcomes)
         now = [outcome for outcome in outcomes.values() if outcome.ok and outcome.requests]
         times = [outcome.taken_at for outcome in now if outcome.taken_at is not None]
         return Reading(self.device, min(times, default=began), tuple(samples), outcomes, tuple(held))
 
-    def _guarded(self, samples: list[Sample], held: list[Held]) -> list[Sample]:
-        """Return the samples without lifetime counters that cannot be true."""
+    def _is_remembered(self, name: str, group: Fetched) -> bool:
+        known = self._slow.get(name)
+        return known is not None and group is known.again
+
+    def _guarded(self, samples: list[Sample], held: list[Held], again: Collection[str]) -> list[Sample]:
+        """Return the samples without lifetime counters that cannot be true; `again` are remembered groups."""
         for sample in samples:
             if sample.quantity is CATALOGUE["device"] and sample.labels[2]:
                 if self._serial and self._serial != sample.labels[2]:
@@ -181,7 +186,9 @@ class Reader:
         kept: list[Sample] = []
         for sample in samples:
             key = (sample.quantity.metric, sample.labels)
-            if sample.quantity.kind == "counter" and not self._counters.allow(key, sample.value):
+            if sample.quantity.kind == "counter" and not self._counters.allow(
+                key, sample.value, again=sample.group in again
+            ):
                 detail = f"{sample.value:g} is 0 or less than before"
                 held.append(Held(Guard.COUNTER, sample.group, sample.source, detail))
             else:

@@ -223,6 +223,17 @@ async def test_a_counter_that_reads_zero_after_a_start_is_held(
     assert reading.held[0].source == "grid 2636"
 
 
+async def test_a_zero_that_is_served_from_memory_is_seen_once(reader: Reader, source: Scripted) -> None:
+    source.brings["settings"] = [Sample(EXPORT, 0.0, group="settings")]
+    for _ in range(5):
+        reading = await read(reader)
+        assert EXPORT not in [sample.quantity for sample in reading.samples]
+    source.brings["settings"] = [Sample(EXPORT, 5.0, group="settings")]
+    source.clock.advance(301)
+    assert 5.0 in [sample.value for sample in (await read(reader)).samples]
+    assert 5.0 in [sample.value for sample in (await read(reader)).samples]
+
+
 async def test_a_new_serial_number_starts_the_counters_afresh(reader: Reader, source: Scripted) -> None:
     def of(serial: str, export: float) -> list[Sample]:
         return [Sample(CATALOGUE["device"], 1.0, ("v", "m", serial, "1")), Sample(EXPORT, export)]
