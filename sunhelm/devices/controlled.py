@@ -17,7 +17,7 @@ from typing import cast
 from sunhelm.devices.clock import SYSTEM_CLOCK, Clock
 from sunhelm.devices.control import ControlledDevice
 from sunhelm.devices.device_config import DeviceConfig
-from sunhelm.devices.families import Surroundings, load_family
+from sunhelm.devices.families import Accounts, Surroundings, load_family
 from sunhelm.devices.families.control import ControlModule, NotControllable
 from sunhelm.devices.links import Turns
 from sunhelm.devices.site import Site
@@ -26,7 +26,12 @@ __all__ = ["NotControllable", "control_site", "open_controlled"]
 
 
 def open_controlled(
-    config: DeviceConfig, site: Site, *, clock: Clock = SYSTEM_CLOCK, turns: Turns | None = None
+    config: DeviceConfig,
+    site: Site,
+    *,
+    clock: Clock = SYSTEM_CLOCK,
+    turns: Turns | None = None,
+    accounts: Accounts | None = None,
 ) -> ControlledDevice:
     """Return one device, opened for control; nothing is sent yet.
 
@@ -41,7 +46,8 @@ def open_controlled(
     if find_spec(module) is None:
         raise NotControllable(f"devices.{config.name}: nothing of family {config.family} can be commanded")
     opener = cast("ControlModule", importlib.import_module(module))
-    return opener.open_control(load_family(config.family), config, Surroundings(site.zone, clock, turns))
+    surroundings = Surroundings(site.zone, clock, turns, accounts or Accounts(site.accounts))
+    return opener.open_control(load_family(config.family), config, surroundings)
 
 
 @asynccontextmanager
@@ -49,10 +55,11 @@ async def control_site(
     site: Site, *, clock: Clock = SYSTEM_CLOCK, turns: Turns | None = None
 ) -> AsyncIterator[Mapping[str, ControlledDevice]]:
     """Open every device of a site that may be commanded; raises as `open_controlled`."""
+    accounts = Accounts(site.accounts)
     async with AsyncExitStack() as stack:
         devices: dict[str, ControlledDevice] = {}
         for name, config in site.devices.items():
             if config.control.enabled:
-                devices[name] = open_controlled(config, site, clock=clock, turns=turns)
+                devices[name] = open_controlled(config, site, clock=clock, turns=turns, accounts=accounts)
                 stack.push_async_callback(devices[name].close)
         yield devices

@@ -15,7 +15,7 @@ from typing import Final
 
 from sunhelm.devices.clock import SYSTEM_CLOCK, Clock, Deadline
 from sunhelm.devices.device_config import DeviceConfig
-from sunhelm.devices.families import Family, Surroundings, load_family
+from sunhelm.devices.families import Accounts, Family, Surroundings, load_family
 from sunhelm.devices.links import Turns
 from sunhelm.devices.reader import Reader
 from sunhelm.devices.reading import Reading
@@ -30,12 +30,20 @@ class Device:
     """One configured device. Reads of one device must not overlap: the caller serialises them."""
 
     def __init__(
-        self, config: DeviceConfig, site: Site, *, clock: Clock = SYSTEM_CLOCK, turns: Turns | None = None
+        self,
+        config: DeviceConfig,
+        site: Site,
+        *,
+        clock: Clock = SYSTEM_CLOCK,
+        turns: Turns | None = None,
+        accounts: Accounts | None = None,
     ) -> None:
+        """Open it; nothing is sent yet. Devices of one account share it when they get the same `accounts`."""
+        accounts = accounts or Accounts(site.accounts)
         self.name = config.name
         self.config = config
         self.family: Family = load_family(config.family)
-        self.source = self.family.open(config, Surroundings(site.zone, clock, turns))
+        self.source = self.family.open(config, Surroundings(site.zone, clock, turns, accounts))
         self._site = site
         self._reader = Reader(
             config.name,
@@ -76,9 +84,10 @@ async def open_site(
     """
     if not isinstance(site, Site):
         site = load_site(site).site
+    accounts = Accounts(site.accounts)
     async with AsyncExitStack() as stack:
         devices: dict[str, Device] = {}
         for name, config in site.devices.items():
-            devices[name] = Device(config, site, clock=clock, turns=turns)
+            devices[name] = Device(config, site, clock=clock, turns=turns, accounts=accounts)
             stack.push_async_callback(devices[name].close)
         yield devices

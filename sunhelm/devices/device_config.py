@@ -131,7 +131,10 @@ class DeviceCheck:
             return
         link = self._link
         if link == "http":
-            if section.host is None and section.account is None:
+            if "account" in self.spec.needs:
+                if section.host is not None:
+                    yield self._mistake("host", f"family {section.family} is reached through its account alone")
+            elif section.host is None and section.account is None:
                 yield self._mistake("host", "is missing; link http needs a host or an account")
         elif link == "none":
             if section.host is not None:
@@ -166,6 +169,8 @@ class DeviceCheck:
     def _about_account(self) -> Iterator[Mistake]:
         name = self.section.account
         if name is None:
+            if "account" in self.spec.needs:
+                yield self._mistake("account", f"is missing; family {self.section.family} needs it")
             return
         written = self.document.mapping(("accounts",))
         if name not in written:

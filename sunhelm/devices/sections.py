@@ -126,11 +126,14 @@ class SiteSection(Section):
 class Account(Section):
     """An account that one or several devices are reached through; which keys it needs, its family says.
 
-    `url` is where the service is when it is not at its usual address.
+    `url` is where the service is when it is not at its usual address, `sign_in_url` and `portal_url` where
+    one signs in and where its pages for owners are, when these are elsewhere too.
     """
 
     family: str
     url: Annotated[str, BeforeValidator(_url)] | None = None
+    sign_in_url: Annotated[str, BeforeValidator(_url)] | None = None
+    portal_url: Annotated[str, BeforeValidator(_url)] | None = None
     username: Line | None = None
     password: SecretVariable | None = None
     password_file: SecretFile | None = None

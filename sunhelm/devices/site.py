@@ -132,8 +132,32 @@ class _SiteCheck:
     def _accounts(self) -> Iterator[tuple[str, Account]]:
         for name in self._names("accounts"):
             account = self._entry("accounts", name, Account)
-            if account is not None and self._spec_of("accounts", name, account.family) is not None:
-                yield name, account
+            if account is not None:
+                spec = self._spec_of("accounts", name, account.family)
+                if spec is not None:
+                    self._mistakes += self._about_account(name, account, spec)
+                    yield name, account
+
+    def _about_account(self, name: str, account: Account, spec: FamilySpec) -> Iterator[Mistake]:
+        """Yield what an account of this family lacks, and what it has that is of no use."""
+        keys = spec.account
+        if keys is None:
+            return
+        given = {key.removesuffix("_file") for key in self._document.mapping(("accounts", name))} - {"family"}
+        for key in keys.required:
+            if key not in given:
+                message = f"is missing; an account of family {account.family} needs it"
+                yield self._document.mistake(("accounts", name, key), message)
+        for group in keys.together:
+            missing = [key for key in group if key not in given]
+            if missing and len(missing) < len(group):
+                message = f"is missing; it goes with {', '.join(key for key in group if key in given)}"
+                yield self._document.mistake(("accounts", name, missing[0]), message)
+        allowed = (*keys.required, *keys.optional)
+        for key in self._document.mapping(("accounts", name)):
+            if key != "family" and key in Account.model_fields and key.removesuffix("_file") not in allowed:
+                message = f"is of no use to family {account.family}; {', '.join(allowed)} are"
+                yield self._document.mistake(("accounts", name, key), message, at_key=True)
 
     def _devices(self, accounts: Mapping[str, Account]) -> Iterator[DeviceConfig]:
         if self._document.value(("devices",)) is None:

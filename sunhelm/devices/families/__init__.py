@@ -12,6 +12,7 @@ from importlib.resources import files
 
 import yaml
 
+from sunhelm.devices.families.accounts import Accounts
 from sunhelm.devices.families.base import Family, RegisterFamily, Surroundings
 from sunhelm.devices.families.spec import FamilySpec
 
@@ -41,4 +42,4 @@ def load_family(name: str) -> Family:
     return family
 
 
-__all__ = ["FAMILIES", "Family", "RegisterFamily", "Surroundings", "load_family"]
+__all__ = ["FAMILIES", "Accounts", "Family", "RegisterFamily", "Surroundings", "load_family"]

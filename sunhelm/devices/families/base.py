@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from zoneinfo import ZoneInfo
 
 from sunhelm.devices.clock import SYSTEM_CLOCK, Clock
+from sunhelm.devices.families.accounts import Accounts
 from sunhelm.devices.families.register_source import Identity, RegisterSource, Values
 from sunhelm.devices.families.source import Source
 from sunhelm.devices.families.spec import FamilySpec, LinkKind, Part
@@ -29,12 +30,13 @@ class Surroundings:
     """What a device needs to know of the house and the process it is opened in.
 
     `zone` is the local time that devices' clocks show. `turns` shares endpoints with other processes;
-    None only within this one.
+    None only within this one. `accounts` are those of the site file, with what its devices share of them.
     """
 
     zone: ZoneInfo
     clock: Clock = SYSTEM_CLOCK
     turns: Turns | None = None
+    accounts: Accounts = field(default_factory=Accounts)
 
 
 class Family(Protocol):

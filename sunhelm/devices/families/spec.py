@@ -293,6 +293,17 @@ class AccountKeys(_Model):
     together: tuple[tuple[str, ...], ...] = ()
 
 
+class AccountKeys(_Model):
+    """What an account of this family needs in the site file, and what it may have beyond that.
+
+    Of a secret, `NAME` stands for `NAME_file` too. Keys in one of the `together` are given all or none.
+    """
+
+    required: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
+    together: tuple[tuple[str, ...], ...] = ()
+
+
 class FamilySpec(_Model):
     """One `family.yaml`.
 

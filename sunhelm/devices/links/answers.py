@@ -18,14 +18,14 @@ _DEEPEST: Final = "the JSON is nested too deeply"
 class Answer:
     """A whole answer. `where` names the server and the path, never the query or anything secret.
 
-    `headers` are by lower-case name. `asked_at` is our Unix time at which it came.
+    `headers` are by lower-case name. `came_at` is our Unix time at which it came.
     """
 
     where: str
     status: int
     body: bytes = field(repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    asked_at: float = 0.0
+    came_at: float = 0.0
 
     @property
     def text(self) -> str:
@@ -50,7 +50,7 @@ class Answer:
     def date(self) -> float:
         """The server's Unix time when it answered; ours where it does not tell."""
         sent = _date(self.headers.get("date", ""))
-        return self.asked_at if sent is None else sent
+        return self.came_at if sent is None else sent
 
     @property
     def retry_after_s(self) -> float | None:

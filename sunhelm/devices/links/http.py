@@ -209,6 +209,8 @@ class HttpLink:
                 except _Denied:
                     if self._sign_in is not None:
                         self._sign_in.refused(again=renewed)
+                    if self._session is not None:
+                        self._session.cookie_jar.clear()
                     if self._sign_in is None or renewed:
                         raise AuthFailed(f"{request.where}: the credentials are refused") from None
                     renewed = True

@@ -1,0 +1,69 @@
+"""What the devices of one account share in this process: opened for the first, closed after the last."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from sunhelm.devices.sections import Account
+
+
+class Closable(Protocol):
+    """What can be shared."""
+
+    async def close(self) -> None:
+        """Close all connections."""
+
+
+SharedT = TypeVar("SharedT", bound=Closable)
+
+
+@dataclass(slots=True)
+class _Entry:
+    shared: Any
+    users: int = 0
+
+
+class Accounts:
+    """The accounts of a site file, and what is open of them; one for all devices of a process."""
+
+    def __init__(self, configured: Mapping[str, Account] = MappingProxyType({})) -> None:
+        self._configured = configured
+        self._open: dict[tuple[str, str], _Entry] = {}
+
+    def __getitem__(self, name: str) -> Account:
+        return self._configured[name]
+
+    def share(self, name: str, make: Callable[[Account], SharedT], *, use: str = "") -> Lease[SharedT]:
+        """Return what `make` makes of the account, the same for all who share it for the same `use`."""
+        entry = self._open.get((name, use))
+        if entry is None:
+            entry = self._open[name, use] = _Entry(make(self._configured[name]))
+        entry.users += 1
+        return Lease(self, (name, use), entry.shared)
+
+    async def _release(self, key: tuple[str, str]) -> None:
+        entry = self._open[key]
+        entry.users -= 1
+        if not entry.users:
+            del self._open[key]
+            await entry.shared.close()
+
+
+class Lease(Generic[SharedT]):
+    """One user's hold on what is shared."""
+
+    def __init__(self, accounts: Accounts, key: tuple[str, str], shared: SharedT) -> None:
+        self.shared = shared
+        self._accounts = accounts
+        self._key = key
+        self._closed = False
+
+    async def close(self) -> None:
+        """Let go; the last who does closes it. Harmless a second time."""
+        if not self._closed:
+            self._closed = True
+            await self._accounts._release(self._key)  # noqa: SLF001 - two halves of one thing

@@ -1,0 +1,1 @@
+"""Redback Technologies: inverters and batteries behind a cloud, and the portal of their owners."""

@@ -1,0 +1,388 @@
+"""Redback: an inverter, a site, or both in one, as their cloud tells of them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from importlib.resources.abc import Traversable
+from typing import TYPE_CHECKING, Final
+
+from sunhelm.devices.clock import Clock, Deadline
+from sunhelm.devices.errors import Asleep, DeviceError, Malformed, Rejected, Unreachable
+from sunhelm.devices.families.accounts import Lease
+from sunhelm.devices.families.base import Surroundings
+from sunhelm.devices.families.json_values import JsonMap, load_json_map
+from sunhelm.devices.families.redback import pages, samples
+from sunhelm.devices.families.redback.cloud import Cloud, Document, SiteNodes, found, quoted
+from sunhelm.devices.families.redback.records import EnvelopeRecord, ScheduleRecord, envelopes, schedules
+from sunhelm.devices.families.source import Fetched, Group, Setting, Source
+from sunhelm.devices.families.spec import FamilySpec
+from sunhelm.devices.links.answers import utc
+from sunhelm.devices.quantities import CATALOGUE, Quantity
+from sunhelm.devices.reading import Held, Outcome, Sample
+from sunhelm.devices.sun import sun_elevation
+
+if TYPE_CHECKING:
+    from sunhelm.devices.device_config import DeviceConfig
+
+PHASES: Final = {"A": "L1", "B": "L2", "C": "L3"}
+
+_OLD_S: Final = 300.0
+"""Live values that the inverter told longer ago than five of its minutes are not shown."""
+
+_AHEAD_S: Final = 300.0
+"""So far ahead of the cloud's clock that of an inverter may be."""
+
+_DARK_BELOW: Final = 3.0
+"""An inverter without a battery sleeps while the sun stands lower than this, in degrees."""
+
+
+class Family:
+    """The family `redback`; see `sunhelm.devices.families.base.Family`."""
+
+    def __init__(self, name: str, spec: FamilySpec, folder: Traversable) -> None:
+        self.name = name
+        self.spec = spec
+        self.values = load_json_map(folder.joinpath("values.csv"), family=name, renames={"phase": PHASES})
+
+    @property
+    def offers(self) -> Mapping[str, Sequence[Quantity]]:
+        offers = self.values.offers()
+        for group, quantities in samples.OFFERS.items():
+            offers[group] = [*offers.get(group, ()), *quantities]
+        return offers
+
+    def open(self, config: DeviceConfig, surroundings: Surroundings) -> Source:
+        if config.account is None:
+            raise ValueError(f"{config.name} has no account")
+        make = partial(Cloud, config.account, spec=self.spec, surroundings=surroundings)
+        lease = surroundings.accounts.share(config.account, make)
+        return RedbackSource(self.spec, self.values, config, lease, surroundings.clock)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a device is: an inverter, with `serial`; a site, `with_site`; or both where it has only one."""
+
+    site: str
+    serial: str = ""
+    with_site: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Nature:
+    """What an inverter is made of, as the cloud's static data say; all of it may be unknown."""
+
+    model: str = ""
+    firmware: str = ""
+    has_battery: bool = False
+    inverter: Mapping[str, object] = field(default_factory=dict)
+    location: tuple[float, float] | None = None
+
+    @property
+    def sleeps(self) -> bool:
+        """Whether it has nothing to do at night."""
+        return self.model.startswith("SI") and not self.has_battery
+
+
+@dataclass(slots=True)
+class RedbackSource:
+    """One device of an account; implements `Source`."""
+
+    spec: FamilySpec
+    values: JsonMap
+    config: DeviceConfig
+    lease: Lease[Cloud]
+    clock: Clock
+    place: Place | None = None
+    nature: Nature = field(default_factory=Nature)
+    _phases: int = 0
+    _schedules: tuple[ScheduleRecord, ...] = ()
+    _envelopes: tuple[EnvelopeRecord, ...] = ()
+    _status: tuple[Sample, ...] = ()
+    _skew_s: float = 0.0
+
+    @property
+    def cloud(self) -> Cloud:
+        """The account."""
+        return self.lease.shared
+
+    def turn(self, deadline: Deadline) -> AbstractAsyncContextManager[None]:
+        return self._turn(deadline)
+
+    @asynccontextmanager
+    async def _turn(self, deadline: Deadline) -> AsyncIterator[None]:
+        async with self.cloud.api.turn(deadline):
+            yield
+
+    async def prepare(self, deadline: Deadline) -> None:
+        """Find out which inverter or site it is, and what that is made of."""
+        if self.place is None:
+            place = find(self.config.serial, await self.cloud.sites(deadline), self.config.account or "")
+            self._learn(await self._static(place, deadline), place)
+            self.place = place
+
+    def groups(self) -> Sequence[Group]:
+        place = self.place
+        if place is None:
+            return []
+        names = ["identity"]
+        if place.serial:
+            names.append("live")
+            if self.nature.has_battery:
+                names += ["settings", "schedules"]
+            if self.cloud.portal is not None:
+                names.append("panels")
+        if place.with_site:
+            names.append("envelopes")
+        return [Group(name, period) for name, period in self.spec.tiers.items() if name in names]
+
+    async def fetch(self, groups: Sequence[str], deadline: Deadline) -> Mapping[str, Fetched]:
+        return {group: await self._fetch(group, deadline) for group in groups}
+
+    def derive(self, samples_: Sequence[Sample], groups: Collection[str]) -> Iterator[Sample]:
+        place, nature = self.place, self.nature
+        if place is None:
+            return
+        if place.serial and "live" in groups:
+            yield from samples.derived(samples_, phases=self._phases, has_battery=nature.has_battery)
+        now = self.clock.time() + self._skew_s
+        if "schedules" in groups:
+            yield from samples.schedules_now(self._schedules, now)
+        if "envelopes" in groups:
+            own = samples.Told(samples_).one("redback_site_export_limit")
+            yield from samples.envelopes_now(self._envelopes, now, own)
+        told = (self.spec.vendor, nature.model, place.serial or place.site, nature.firmware)
+        yield Sample(CATALOGUE["device"], 1.0, told, "StaticData", "identity")
+
+    def remarks(self) -> Iterable[Sample]:
+        """Yield when the inverter last reported and how it was, also where that is too long ago."""
+        return self._status
+
+    def plan(self, groups: Iterable[str]) -> tuple[str, ...]:
+        """Return the requests that a read of these groups takes, as text for a person."""
+        return tuple(f"GET {self._path(group)}" for group in groups)
+
+    async def dump(self, deadline: Deadline) -> Mapping[str, object]:
+        told: dict[str, object] = {}
+        for group in self.groups():
+            if group.name == "panels":
+                told[group.name] = await self._panels(deadline)
+            else:
+                told[group.name] = (await self.cloud.read(self._path(group.name), deadline)).data
+        return {"answers": redacted(told)}
+
+    async def settings(self, deadline: Deadline) -> Mapping[str, Setting]:
+        """Nothing is a setting of its own: schedules, envelopes and the mode have commands."""
+        del deadline
+        return {}
+
+    async def close(self) -> None:
+        await self.lease.close()
+
+    def _path(self, group: str) -> str:
+        """Return where the values of a group are."""
+        assert self.place is not None
+        serial, site = quoted(self.place.serial), quoted(self.place.site)
+        by_serial = f"Static/BySerialNumber/{serial}"
+        return {
+            "live": f"/Api/v2.21/EnergyData/Dynamic/BySerialNumber/{serial}",
+            "identity": f"/Api/v2/EnergyData/{by_serial if serial else f'{site}/Static'}",
+            "settings": f"/Api/v2/Configuration/Configuration/BySerialNumber/{serial}",
+            "schedules": f"/Api/v2/Schedule/By/SerialNumber/{serial}",
+            "envelopes": f"/Api/v2/OperatingEnvelope/By/Site/{site}",
+            "panels": f"/installationdetails/Configure?serialNumber={serial}",
+        }[group]
+
+    async def _fetch(self, group: str, deadline: Deadline) -> Fetched:
+        began, asked = self.clock.monotonic(), self._requests
+        try:
+            taken_at, said = await self._read(group, deadline)
+        except DeviceError as error:
+            waited = self.clock.monotonic() - began
+            return Fetched(
+                Outcome(error.reason, str(error), requests=self._requests - asked, waited_s=waited)
+            )
+        waited, requests = self.clock.monotonic() - began, max(1, self._requests - asked)
+        return Fetched(
+            Outcome(taken_at=taken_at, requests=requests, waited_s=waited),
+            tuple(item for item in said if isinstance(item, Sample)),
+            tuple(item for item in said if isinstance(item, Held)),
+        )
+
+    @property
+    def _requests(self) -> int:
+        portal = self.cloud.portal
+        return self.cloud.api.statistics.requests + (0 if portal is None else portal.statistics.requests)
+
+    async def _read(self, group: str, deadline: Deadline) -> tuple[float, list[Sample | Held]]:
+        """Return the time of a group's data and what they say. Raises DeviceError."""
+        if group == "live":
+            self._status = ()
+        if group == "panels":
+            return self.clock.time(), self._said("panels", await self._panels(deadline))
+        assert self.place is not None
+        fresh_s = 0.0 if group == "live" else self.spec.tiers[group] / 2
+        document = await self.cloud.read(self._path(group), deadline, fresh_s=fresh_s)
+        self._skew_s = document.skew_s
+        match group:
+            case "live":
+                return self._live(document)
+            case "schedules":
+                self._schedules = schedules(document.data, self.place.serial, document.date)
+                return document.date, list(samples.schedule_samples(self._schedules))
+            case "envelopes":
+                self._envelopes = envelopes(document.data, self.place.site)
+                return document.date, list(samples.envelope_samples(self._envelopes))
+            case "identity":
+                self._learn(document, self.place)
+                inverter = self.nature.inverter
+                said = self._said("identity", {**_mapping(document.data), "Inverter": inverter})
+                if not self.place.serial:
+                    said = [item for item in said if not item.source.startswith("Inverter.")]
+                return document.date, [*said, *samples.battery_models(inverter)]
+            case _:
+                return document.date, self._said(group, document.data)
+
+    def _said(self, group: str, data: object) -> list[Sample | Held]:
+        said = list(self.values.samples(group, data, self.config))
+        if not any(isinstance(item, Sample) for item in said) and not any(
+            isinstance(item, Held) and item.guard == "sentinel" for item in said
+        ):
+            raise Malformed(f"{self._path(group)}: none of the values that {group} has")
+        return said
+
+    def _live(self, document: Document) -> tuple[float, list[Sample | Held]]:
+        data = _mapping(document.data)
+        taken_at = utc(data.get("TimestampUtc"))
+        if taken_at is None:
+            raise Malformed(f"{self._path('live')}: no TimestampUtc that is a time")
+        phases = data.get("Phases")
+        self._phases = len(phases) if isinstance(phases, list) else 0
+        self._status = tuple(
+            item for item in self.values.samples("status", data, self.config) if isinstance(item, Sample)
+        )
+        self._check_age(document.date - taken_at, document.date, str(data.get("Status")))
+        assert self.place is not None
+        mode = _member(data.get("Inverters"), "SerialNumber", self.place.serial)
+        said = self._said("live", {**data, "Inverter": mode})
+        if not self.nature.has_battery:
+            said = [item for item in said if "Battery" not in item.source]
+        return taken_at, said
+
+    def _check_age(self, age_s: float, now: float, status: str) -> None:
+        """Raise where the values are not those of now. A status is shown as it is one of three words."""
+        if age_s < -_AHEAD_S:
+            raise Malformed(f"the clock of the inverter is {-age_s / 60:.0f} min ahead of the cloud's")
+        if age_s <= _OLD_S:
+            return
+        text = f"the inverter last told its cloud anything {age_s / 60:.0f} min ago"
+        if status in ("OK", "Offline", "Fault"):
+            text += f"; the cloud calls it {status}"
+        if self.nature.sleeps and self.nature.location is not None:
+            latitude, longitude = self.nature.location
+            if sun_elevation(now, latitude, longitude) < _DARK_BELOW:
+                raise Asleep(text)
+        raise Unreachable(text)
+
+    async def _static(self, place: Place, deadline: Deadline) -> Document:
+        self.place = place
+        try:
+            return await self.cloud.read(
+                self._path("identity"), deadline, fresh_s=self.spec.tiers["identity"] / 2
+            )
+        finally:
+            self.place = None
+
+    def _learn(self, document: Document, place: Place) -> None:
+        """Take from static data what an inverter is made of; its node is found by its serial."""
+        data = _mapping(document.data)
+        nodes = data.get("Nodes")
+        told = (
+            [_mapping(_mapping(node).get("StaticData")) for node in nodes if nodes]
+            if isinstance(nodes, list)
+            else []
+        )
+        inverter = next(
+            (node for node in told if node.get("Type") == "Inverter" and node.get("Id") == place.serial), {}
+        )
+        if place.serial and not inverter:
+            raise Malformed(f"the static data of {place.serial} do not tell of it")
+        count = inverter.get("BatteryCount")
+        spot = _mapping(_mapping(data.get("StaticData")).get("Location"))
+        latitude, longitude = spot.get("Latitude"), spot.get("Longitude")
+        known = isinstance(latitude, int | float) and isinstance(longitude, int | float)
+        self.nature = Nature(
+            model=str(inverter.get("ModelName") or ("" if place.serial else "site")),
+            firmware=str(inverter.get("FirmwareVersion") or ""),
+            has_battery=isinstance(count, int) and count > 0,
+            inverter=inverter,
+            location=(latitude, longitude) if known else None,  # type: ignore[arg-type]  # known says it
+        )
+
+    async def _panels(self, deadline: Deadline) -> Mapping[str, object]:
+        portal = self.cloud.portal
+        if portal is None:
+            raise Rejected("no sign-in of the portal is configured")
+        read = found("form with the strings", pages.panels)
+        async with portal.turn(deadline):
+            return await portal.get(self._path("panels"), deadline, read)
+
+
+def find(wanted: str | None, sites: Sequence[SiteNodes], account: str) -> Place:
+    """Return what a serial number or the id of a site means, or the only inverter there is.
+
+    Raises Rejected, with what the account has.
+    """
+    inverters = {serial: site.id for site in sites for serial in site.inverters}
+    if wanted in inverters:
+        return Place(inverters[wanted], wanted)
+    if wanted in {site.id for site in sites}:
+        return Place(wanted, with_site=True)
+    if wanted is None and len(inverters) == 1:
+        ((serial, site),) = inverters.items()
+        return Place(site, serial, with_site=True)
+    there = ", ".join([*inverters, *(site.id for site in sites)]) or "none"
+    if wanted is None:
+        raise Rejected(f"account {account} has several inverters; `serial` names one, or a site: {there}")
+    raise Rejected(f"account {account} has no inverter or site {wanted}; it has {there}")
+
+
+_PERSONAL: Final = frozenset(
+    ("Location", "SolarRetailer", "NMI", "Nmi", "UserNotes", "CommissioningDate", "EventId", "AddressLineOne")
+)
+
+
+def redacted(value: object) -> object:
+    """Return an answer without what tells who owns the device; ids keep their form."""
+    if isinstance(value, list):
+        return [redacted(member) for member in value]
+    if isinstance(value, dict):
+        return {
+            key: None if key in _PERSONAL else _masked(key, redacted(member)) for key, member in value.items()
+        }
+    return value
+
+
+def _masked(key: str, value: object) -> object:
+    if key in ("Id", "SerialNumber", "SiteId") and isinstance(value, str) and len(value) > 10:
+        return value[:4] + "0" * (len(value) - 4)
+    return value
+
+
+def _mapping(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, dict) else {}
+
+
+def _member(members: object, key: str, wanted: str) -> Mapping[str, object]:
+    """Return the member of a list that is called so."""
+    return next(
+        (
+            member
+            for member in (members if isinstance(members, list) else ())
+            if isinstance(member, dict) and member.get(key) == wanted
+        ),
+        {},
+    )
