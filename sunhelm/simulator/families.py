@@ -8,7 +8,9 @@ from types import MappingProxyType
 from typing import Any, Protocol
 
 from sunhelm.simulator.clock import Clock
+from sunhelm.simulator.faces.huawei import HuaweiFace, HuaweiServer
 from sunhelm.simulator.faces.sec1000 import Sec1000Box
+from sunhelm.simulator.faces.sma import SmaFace
 from sunhelm.simulator.faces.sunspec import SunSpecFace
 from sunhelm.simulator.faces.victron import HOUSE, VictronFace
 from sunhelm.simulator.faults import Faults
@@ -95,11 +97,22 @@ def _sunspec(plant: Plant, clock: Clock, faults: Faults) -> Endpoint:
     return ModbusServer(face, limits=Limits(functions={3, 6, 16}), faults=faults, clock=clock)
 
 
+def _sma(plant: Plant, clock: Clock, faults: Faults) -> Endpoint:
+    face = SmaFace(plant, clock=clock)
+    return ModbusServer(face, limits=Limits(functions={3, 4, 6, 16}), faults=faults, clock=clock)
+
+
+def _huawei(plant: Plant, clock: Clock, faults: Faults) -> Endpoint:
+    return HuaweiServer(HuaweiFace(plant, clock=clock), faults=faults, clock=clock)
+
+
 FAMILIES: Mapping[str, SimulatedFamily] = MappingProxyType(
     {
         "victron": SimulatedFamily("Modbus TCP", _victron),
         "sec1000s": SimulatedFamily("SEC1000 frames", _sec1000s),
         "sunspec": SimulatedFamily("Modbus TCP", _sunspec),
+        "huawei": SimulatedFamily("Modbus TCP", _huawei),
+        "sma": SimulatedFamily("Modbus TCP", _sma),
     }
 )
 """What can be played, by name, in the order of the ports."""

@@ -1,0 +1,1 @@
+"""SMA inverters, batteries and Home Managers."""
