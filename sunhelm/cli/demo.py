@@ -35,18 +35,6 @@ MIDSUMMER: Final = "2026-06-21T08:00"
 """When the demo begins unless asked otherwise: at night or in winter there is little to see."""
 
 
-TARIFF: Final = {
-    "currency": "EUR",
-    "import": [
-        {"from": "17:00", "to": "21:00", "days": ["mon", "tue", "wed", "thu", "fri"], "price": 0.38},
-        {"from": "23:00", "to": "07:00", "price": 0.21},
-        {"price": 0.29},
-    ],
-    "feed_in": 0.08,
-}
-"""Prices of the demo. They follow the real time, not the simulated one."""
-
-
 @dataclass(frozen=True, slots=True)
 class Ports:
     """Where everything listens, on the loopback address. `prometheus` is None when it does not run."""
@@ -230,10 +218,8 @@ class Demo:
 
 
 def site_file(ports: Ports) -> dict[str, Any]:
-    """Return the site file: every simulated device, named after its family, and a tariff."""
-    content = simulated_site_file(FAMILIES, HOST, {name: ports.device(name) for name in FAMILIES})
-    content["devices"].setdefault("tariff", {"family": "tariff", "tariff": TARIFF})
-    return content
+    """Return the site file: every simulated device, named after its family."""
+    return simulated_site_file(FAMILIES, HOST, {name: ports.device(name) for name in FAMILIES})
 
 
 def prometheus_file(ports: Ports) -> dict[str, Any]:

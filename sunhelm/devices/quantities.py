@@ -253,6 +253,20 @@ _QUANTITIES: tuple[Quantity, ...] = (
     # Prices.
     _gauge("tariff_feed_in", "price_per_kwh", "Price paid for a kWh sent to the grid now.", "currency"),
     _gauge("tariff_import", "price_per_kwh", "Price of a kWh taken from the grid now.", "currency"),
+    _gauge(
+        "tariff_feed_in_ahead",
+        "price_per_kwh",
+        "Price paid for a kWh sent to the grid so many hours from now, as far as it is told.",
+        "currency",
+        "hours",
+    ),
+    _gauge(
+        "tariff_import_ahead",
+        "price_per_kwh",
+        "Price of a kWh taken from the grid so many hours from now, as far as it is told.",
+        "currency",
+        "hours",
+    ),
 )
 
 CATALOGUE: Mapping[str, Quantity] = MappingProxyType({quantity.name: quantity for quantity in _QUANTITIES})

@@ -1,6 +1,7 @@
 """The section `tariff` of a device in the site file: what energy costs, and when.
 
-A rate is in force on its days from one local time to another; of several at the same time the first counts.
+Each direction has a table of rates, or a market that sets its price. A rate is in force on its days from one
+local time to another; of several at the same time the first counts.
 """
 
 from __future__ import annotations
@@ -9,10 +10,11 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Final, Literal, Self, get_args
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from sunhelm.configuration.mistakes import found
 from sunhelm.configuration.validation import Section
+from sunhelm.devices.markets import Amber, Awattar, EnergyCharts, Market, Octopus, Price
 from sunhelm.devices.wall_clock import MINUTES_A_DAY
 
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
@@ -59,9 +61,6 @@ def _rates(value: object) -> object:
     return value if isinstance(value, list | tuple | dict) else ({"price": value},)
 
 
-Price = Annotated[float, Field(strict=True, allow_inf_nan=False)]
-
-
 class Rate(Section):
     """One price: for a kWh, on these days, between these minutes after local midnight.
 
@@ -95,13 +94,39 @@ class Rate(Section):
 Rates = Annotated[tuple[Rate, ...], BeforeValidator(_rates)]
 """The rates of one direction; a single number is the price of all times."""
 
+_MARKETS: Final = ("energy_charts", "awattar", "octopus", "amber")
+
+
+def _kind(value: object) -> str:
+    market = value.get("market") if isinstance(value, dict) else getattr(value, "market", None)
+    if market is None:
+        return "table"
+    return market if market in _MARKETS else "unknown"
+
+
+def _unknown_market(value: object) -> object:
+    del value
+    raise ValueError(f"market: is none of {', '.join(_MARKETS)}")
+
+
+Pricing = Annotated[
+    Annotated[Rates, Tag("table")]
+    | Annotated[EnergyCharts, Tag("energy_charts")]
+    | Annotated[Awattar, Tag("awattar")]
+    | Annotated[Octopus, Tag("octopus")]
+    | Annotated[Amber, Tag("amber")]
+    | Annotated[Rates, BeforeValidator(_unknown_market), Tag("unknown")],
+    Discriminator(_kind),
+]
+"""What sets the price of one direction."""
+
 
 class Tariff(Section):
     """The section `tariff`: what is paid for a kWh taken from the grid, and what one sent there brings."""
 
     currency: Annotated[str, BeforeValidator(_currency)]
-    import_: Rates | None = Field(default=None, alias="import")
-    feed_in: Rates | None = None
+    import_: Pricing | None = Field(default=None, alias="import")
+    feed_in: Pricing | None = None
 
     @model_validator(mode="after")
     def _has_prices(self) -> Self:
@@ -111,9 +136,15 @@ class Tariff(Section):
 
     def mistakes(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
         """Yield what is wrong with the rates taken together: where below this section, and a sentence."""
-        for name, rates in (("import", self.import_), ("feed_in", self.feed_in)):
-            if rates is not None:
-                for path, message in _about_rates(rates):
+        for name, pricing in (("import", self.import_), ("feed_in", self.feed_in)):
+            if isinstance(pricing, Market):
+                if pricing.currency != self.currency:
+                    yield (
+                        (name,),
+                        f"the prices of {pricing.market} are in {pricing.currency}, not {self.currency}",
+                    )
+            elif pricing is not None:
+                for path, message in _about_rates(pricing):
                     yield (name, *path), message
 
 

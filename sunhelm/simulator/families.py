@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from sunhelm.simulator.clock import Clock
 from sunhelm.simulator.faces.huawei import HuaweiFace, HuaweiServer
+from sunhelm.simulator.faces.prices import PriceServer
 from sunhelm.simulator.faces.sec1000 import Sec1000Box
 from sunhelm.simulator.faces.sma import SmaFace
 from sunhelm.simulator.faces.sunspec import SunSpecFace
@@ -106,6 +107,16 @@ def _huawei(plant: Plant, clock: Clock, faults: Faults) -> Endpoint:
     return HuaweiServer(HuaweiFace(plant, clock=clock), faults=faults, clock=clock)
 
 
+def _tariff(plant: Plant, clock: Clock, faults: Faults) -> Endpoint:
+    return PriceServer(plant, clock=clock, faults=faults)
+
+
+def _prices(host: str, port: int) -> dict[str, object]:
+    market = {"market": "energy_charts", "zone": "NL", "url": f"http://{host}:{port}"}
+    taxed = {**market, "times": 1.21, "plus": 0.12}
+    return {"tariff": {"currency": "EUR", "import": taxed, "feed_in": market}}
+
+
 FAMILIES: Mapping[str, SimulatedFamily] = MappingProxyType(
     {
         "victron": SimulatedFamily("Modbus TCP", _victron),
@@ -113,6 +124,7 @@ FAMILIES: Mapping[str, SimulatedFamily] = MappingProxyType(
         "sunspec": SimulatedFamily("Modbus TCP", _sunspec),
         "huawei": SimulatedFamily("Modbus TCP", _huawei),
         "sma": SimulatedFamily("Modbus TCP", _sma),
+        "tariff": SimulatedFamily("HTTP", _tariff, device=_prices, cloud=True),
     }
 )
 """What can be played, by name, in the order of the ports."""

@@ -116,8 +116,10 @@ class Plant:
         step_s: float = 1.0,
         warm_up: bool = True,
         soc: float = 0.45,
+        pace: float = 1.0,
     ) -> None:
         self.seed = seed
+        self.pace = pace
         self.house = house or House()
         self.step_s = step_s
         self.steering = Steering()

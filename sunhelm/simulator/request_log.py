@@ -8,6 +8,10 @@ from typing import Final
 
 _RECENT: Final = 10_000
 
+HTTP_GET: Final = 0x100
+HTTP_OTHER: Final = 0x101
+"""What stands for the function of a request over HTTP."""
+
 
 @dataclass(frozen=True, slots=True)
 class Request:

@@ -59,6 +59,7 @@ class SimulatedSite:
             start=math.floor(time.time() if start is None else start),
             house=house,
             step_s=max(1.0, math.ceil(speed / _STEPS_A_SECOND)),
+            pace=speed,
         )
         self.endpoints: dict[str, Endpoint] = {
             name: FAMILIES[name].build(

@@ -56,7 +56,7 @@ def test_every_port_that_is_taken_is_named() -> None:
 
 def test_the_devices_are_named_after_their_families() -> None:
     site = site_file(Ports(10500, 10480, None))
-    assert set(site["devices"]) == {*FAMILIES, "tariff"}
+    assert set(site["devices"]) == set(FAMILIES)
     assert all(device["family"] == name for name, device in site["devices"].items())
     assert site["devices"]["victron"] == {"family": "victron", "host": "127.0.0.1", "port": 10500}
 

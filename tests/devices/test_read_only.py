@@ -10,10 +10,11 @@ import pytest
 from sunhelm.devices.clock import Deadline
 from sunhelm.devices.device import open_site
 from sunhelm.simulator.families import FAMILIES, site_file
+from sunhelm.simulator.request_log import HTTP_GET
 from sunhelm.simulator.site import SimulatedSite
 
-READING = {3, 4, 0x2B, 0x0B, 0x43}
-"""Functions of Modbus and commands of the SEC1000 that only read."""
+READING = {3, 4, 0x2B, 0x0B, 0x43, HTTP_GET}
+"""Functions of Modbus, commands of the SEC1000 and of HTTP that only read."""
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -1,0 +1,63 @@
+"""Prices that are known from one moment to another, and not beyond."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+class Period(NamedTuple):
+    """What a kWh costs, or brings, between two moments of Unix time; a forecast may still change."""
+
+    start: float
+    end: float
+    price: float
+    forecast: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Periods:
+    """Periods in the order of their start, none within another."""
+
+    periods: tuple[Period, ...] = ()
+
+    @classmethod
+    def of(cls, periods: Iterable[Period]) -> Periods:
+        """Put periods in order; of two that begin together the later counts, and one ends the one before."""
+        by_start = {period.start: period for period in periods if period.start < period.end}
+        ordered = [by_start[start] for start in sorted(by_start)]
+        ends = [*(period.start for period in ordered[1:]), float("inf")]
+        return cls(
+            tuple(
+                period._replace(end=min(period.end, end)) for period, end in zip(ordered, ends, strict=True)
+            )
+        )
+
+    def price(self, unix_time: float) -> float | None:
+        """Return the price for a kWh at this time, forecasts too; None when it is not known."""
+        period = self.at(unix_time)
+        return None if period is None else period.price
+
+    def at(self, unix_time: float) -> Period | None:
+        """Return the period of this moment."""
+        place = bisect_right(self.periods, unix_time, key=lambda period: period.start) - 1
+        if place < 0 or unix_time >= self.periods[place].end:
+            return None
+        return self.periods[place]
+
+    def next_change(self, unix_time: float) -> float | None:
+        """Return when the price becomes another one; None when that is not known."""
+        now = self.price(unix_time)
+        return next(
+            (period.start for period in self.periods if period.start > unix_time and period.price != now),
+            None,
+        )
+
+    def known_until(self, unix_time: float) -> float:
+        """Return until when the price is known from this time on without a gap, and is no forecast."""
+        until = unix_time
+        while (period := self.at(until)) is not None and not period.forecast:
+            until = period.end
+        return until
