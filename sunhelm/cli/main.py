@@ -8,7 +8,7 @@ import importlib
 import os
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, Protocol, cast
 
 from sunhelm import __version__
@@ -24,6 +24,38 @@ SUBCOMMANDS: Final = {
     "healthcheck": "ask a running exporter or controller whether it is alive",
 }
 """Each subcommand is the module of its name; the text is its HELP, repeated here so that help is quick."""
+
+CONTROL: Final = {
+    "standing": {
+        "devices": "show what devices shall hold, and what they hold",
+        "capabilities": "show what can be commanded on devices",
+        "claims": "show who asks for what",
+        "release": "end a claim, or the fail-safe that it left",
+        "hold": "let alerts make no claims on a device for some time",
+        "baseline": "say what your own value of a state is",
+        "journal": "show what was asked and what was done",
+    },
+    "orders": {
+        "limit-export": "limit what a device feeds into the grid",
+        "limit-production": "limit what a device produces",
+        "charge": "charge the battery of a device",
+        "discharge": "discharge the battery of a device",
+        "set-mode": "put a device into a mode for some time",
+        "set-current-limits": "limit the currents of a battery",
+        "set-soc-limits": "limit the state of charge of a battery",
+        "set": "write a setting of a device for good",
+        "reset-watchdog": "reset the watchdog of a SEC1000S that throttles",
+        "set-clock": "set the clock of a device to the time of the site",
+        "restart": "restart a device",
+    },
+    "timed": {
+        "schedule": "make, show and delete schedules",
+        "envelope": "make, show and delete envelopes",
+    },
+}
+"""What a person commands through a running controller, by the module in `sunhelm.cli.control`."""
+
+COMMANDS: Final = SUBCOMMANDS | {name: text for texts in CONTROL.values() for name, text in texts.items()}
 
 _INTERRUPTED: Final = 130
 _WRONG_USE: Final = 2
@@ -46,7 +78,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit status."""
     words = list(sys.argv[1:] if argv is None else argv)
     chosen = next((word for word in words if not word.startswith("-")), None)
-    subcommand = load(chosen) if chosen in SUBCOMMANDS else None
+    subcommand = load(chosen) if chosen in COMMANDS else None
     parser = _parser(chosen, subcommand)
     arguments = parser.parse_args(words)
     if subcommand is None:
@@ -65,18 +97,23 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def load(name: str) -> Subcommand:
-    """Return the module of a subcommand."""
+    """Return the module of a subcommand, or what stands for one."""
+    for module, names in CONTROL.items():
+        if name in names:
+            commands = importlib.import_module(f"sunhelm.cli.control.{module}").COMMANDS
+            return cast("Subcommand", commands[name])
     return cast("Subcommand", importlib.import_module(f"sunhelm.cli.{name}"))
 
 
 def _parser(chosen: str | None, subcommand: Subcommand | None) -> argparse.ArgumentParser:
-    width = max(map(len, SUBCOMMANDS))
-    listed = "".join(f"  {name:<{width}}  {text}\n" for name, text in SUBCOMMANDS.items())
+    through = {name: text for texts in CONTROL.values() for name, text in texts.items()}
+    listed = f"{_listed(SUBCOMMANDS)}\ncommands through a running controller:\n{_listed(through)}"
     parser = argparse.ArgumentParser(
         prog="sunhelm",
         usage="%(prog)s COMMAND ...",
         description="Watch and steer home-solar equipment.",
-        epilog=f"commands:\n{listed}\n`sunhelm COMMAND --help` tells more; the exporter is sunhelm-exporter",
+        epilog=f"commands:\n{listed}\n`sunhelm COMMAND --help` tells more. The exporter is sunhelm-exporter,"
+        "\nthe controller sunhelm-controller.",
         allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -87,16 +124,21 @@ def _parser(chosen: str | None, subcommand: Subcommand | None) -> argparse.Argum
         help="show the version and exit",
     )
     if chosen is not None and subcommand is None:
-        near = difflib.get_close_matches(chosen, SUBCOMMANDS, n=1)
+        near = difflib.get_close_matches(chosen, COMMANDS, n=1)
         guess = f" Did you mean {near[0]}?" if near else ""
-        parser.error(f"{chosen!r} is not a command; there are {', '.join(SUBCOMMANDS)}.{guess}")
+        parser.error(f"{chosen!r} is not a command; there are {', '.join(COMMANDS)}.{guess}")
     commands = parser.add_subparsers(metavar="COMMAND", help=argparse.SUPPRESS)
     if chosen is not None and subcommand is not None:
         command = commands.add_parser(
-            chosen, prog=f"sunhelm {chosen}", description=_sentence(SUBCOMMANDS[chosen]), allow_abbrev=False
+            chosen, prog=f"sunhelm {chosen}", description=_sentence(COMMANDS[chosen]), allow_abbrev=False
         )
         subcommand.add_arguments(command)
     return parser
+
+
+def _listed(texts: Mapping[str, str]) -> str:
+    width = max(map(len, COMMANDS))
+    return "".join(f"  {name:<{width}}  {text}\n" for name, text in texts.items())
 
 
 def _sentence(text: str) -> str:

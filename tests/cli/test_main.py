@@ -8,17 +8,17 @@ import pytest
 
 from sunhelm import __version__
 from sunhelm.cli import main as command
-from sunhelm.cli.main import SUBCOMMANDS, load, main
+from sunhelm.cli.main import COMMANDS, load, main
 
 
-@pytest.mark.parametrize(("name", "text"), SUBCOMMANDS.items())
+@pytest.mark.parametrize(("name", "text"), COMMANDS.items())
 def test_each_subcommand_is_the_module_of_its_name_and_says_what_the_list_says(name: str, text: str) -> None:
     module = load(name)
     assert name == module.NAME
     assert text == module.HELP
 
 
-@pytest.mark.parametrize("name", SUBCOMMANDS)
+@pytest.mark.parametrize("name", COMMANDS)
 def test_each_subcommand_has_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main([name, "--help"])
@@ -31,7 +31,7 @@ def test_help_lists_the_subcommands_on_a_line_each(capsys: pytest.CaptureFixture
         main(["--help"])
     assert ended.value.code == 0
     lines = capsys.readouterr().out.splitlines()
-    for name, text in SUBCOMMANDS.items():
+    for name, text in COMMANDS.items():
         assert sum(line.split() == [name, *text.split()] for line in lines) == 1
     assert max(map(len, lines)) <= 100
 

@@ -1,0 +1,220 @@
+"""Commands about what stands: devices, claims, holds, baselines, and what has happened."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Final
+
+from sunhelm.cli.control.client import Json, path_of
+from sunhelm.cli.control.command import (
+    WRONG,
+    Command,
+    Talk,
+    add_lasting_flag,
+    add_output_flag,
+)
+from sunhelm.cli.control.words import RUNGS, moment, table
+
+_ACTIONS: Final = {
+    "export_limit": ("limit_export", "limit"),
+    "production_limit": ("limit_production", "limit"),
+    "mode": ("set_mode", "mode"),
+}
+
+
+def _add_device(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", nargs="?", help="one device only")
+    add_output_flag(parser)
+
+
+async def _devices(talk: Talk) -> int:
+    name = talk.arguments.name
+    if name is None:
+        told = await talk.client.get("/devices")
+    else:
+        told = {"devices": [await talk.client.get(path_of("devices", name))]}
+    rows = [
+        (
+            device["name"],
+            state["key"],
+            state["desired"],
+            state["written"],
+            state["observed"],
+            moment(state["observed_at"]),
+            _about(device, state),
+        )
+        for device in told["devices"]
+        for state in device["states"] or [_NO_STATE]
+    ]
+    head = ("DEVICE", "STATE", "DESIRED", "WRITTEN", "OBSERVED", "AT", "")
+    talk.tell(told, table(head, rows, "No device may be commanded."))
+    return 0
+
+
+_NO_STATE: Final[Json] = {
+    **dict.fromkeys(("key", "desired", "written", "observed", "observed_at", "stands_back"), ""),
+    "differs_since": None,
+    "fail_safe": False,
+}
+
+
+def _about(device: Json, state: Json) -> str:
+    notes = []
+    if device["failing"]:
+        notes.append(f"cannot be reached: {device['failing']}")
+    if state["stands_back"]:
+        notes.append(f"stands back: {state['stands_back']}")
+    if state["differs_since"]:
+        notes.append(f"differs since {moment(state['differs_since'])}")
+    if state["fail_safe"]:
+        notes.append("fail-safe")
+    if device["held_until"]:
+        notes.append(f"held until {moment(device['held_until'])}")
+    return "; ".join(notes) or " "
+
+
+async def _capabilities(talk: Talk) -> int:
+    told = await talk.client.get(path_of("capabilities", device=talk.arguments.name))
+    rows = [
+        (
+            each["device"],
+            each["key"],
+            " ".join(each["actions"]),
+            each["means"],
+            each["hazard"] + (" (allowed)" if each["allowed"] and each["hazard"] == "opt-in" else ""),
+            each["rung"],
+            each["proof"],
+        )
+        for each in told["capabilities"]
+    ]
+    head = ("DEVICE", "WHAT", "ACTIONS", "BY", "WHO MAY ASK", "RUNG", "PROOF")
+    legend = "\n".join(f"{rung}: {text}" for rung, text in RUNGS.items())
+    talk.tell(told, f"{table(head, rows, 'Nothing can be commanded.')}\n{legend}")
+    return 0
+
+
+def _add_claims(parser: argparse.ArgumentParser) -> None:
+    _add_device(parser)
+    parser.add_argument("--ended", action="store_true", help="also those that have ended")
+
+
+async def _claims(talk: Talk) -> int:
+    arguments = talk.arguments
+    told = await talk.client.get(path_of("claims", device=arguments.name, ended=arguments.ended))
+    talk.tell(told, _claims_table(told["claims"]))
+    return 0
+
+
+def _claims_table(claims: list[Json]) -> str:
+    rows = [
+        (
+            claim["id"],
+            claim["device"],
+            claim["value"],
+            claim["cause"],
+            moment(claim["made_at"]),
+            moment(claim["ended_at"] if claim["ended"] else claim["ends_at"]),
+            claim["ended"] or ("dry run" if claim["dry_run"] else "live"),
+        )
+        for claim in claims
+    ]
+    return table(
+        ("ID", "DEVICE", "VALUE", "CAUSE", "MADE", "ENDS", "STATE"), rows, "Nobody asks for anything."
+    )
+
+
+def _add_release(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("claim", metavar="ID", nargs="?", help="the claim, as `sunhelm claims` lists it")
+    parser.add_argument("--all", dest="device", metavar="NAME", help="every claim on this device")
+    add_output_flag(parser)
+
+
+async def _release(talk: Talk) -> int:
+    claim, device = talk.arguments.claim, talk.arguments.device
+    if (claim is None) == (device is None):
+        print("Say which claim, or --all NAME for every claim on a device.")
+        return WRONG
+    if device is not None:
+        told = await talk.client.delete(path_of("devices", device, "claims"))
+        claims = told["claims"]
+    else:
+        told = await talk.client.delete(path_of("claims", claim))
+        claims = [told]
+    talk.tell(told, "\n".join(f"{each['id']}: {each['ended']}" for each in claims) or "There was none.")
+    return 0
+
+
+def _add_hold(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", help="the device, as the site file calls it")
+    add_lasting_flag(parser)
+    parser.add_argument("--end", action="store_true", help="let alerts make claims again")
+    add_output_flag(parser)
+
+
+async def _hold(talk: Talk) -> int:
+    arguments = talk.arguments
+    path = path_of("devices", arguments.name, "hold")
+    if arguments.end:
+        told = await talk.client.delete(path)
+        talk.tell(told, f"{arguments.name}: alerts make claims again")
+    else:
+        told = await talk.client.put(path, {"for": arguments.lasting})
+        talk.tell(told, f"{arguments.name}: alerts make no claims until {moment(told['held_until'])}")
+    return 0
+
+
+def _add_baseline(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", help="the device, as the site file calls it")
+    parser.add_argument("state", choices=_ACTIONS, help="which state of it")
+    parser.add_argument(
+        "value", metavar="VALUE", help="your own value, such as 5kW, unlimited, or the name of a mode"
+    )
+    add_output_flag(parser)
+    parser.add_argument("--yes", action="store_true", help="do what is dangerous without asking")
+
+
+async def _baseline(talk: Talk) -> int:
+    arguments = talk.arguments
+    action, parameter = _ACTIONS[arguments.state]
+    path = path_of("devices", arguments.name, "baseline")
+    body = {"action": action, "with": {parameter: arguments.value}}
+    state = await talk.confirmed(path, body, put=True)
+    talk.tell(state, f"{arguments.name}: {state['key']} comes back to {arguments.value}")
+    return 0
+
+
+def _add_journal(parser: argparse.ArgumentParser) -> None:
+    _add_device(parser)
+    parser.add_argument("--most", type=int, default=30, metavar="NUMBER", help="so many lines (%(default)s)")
+
+
+async def _journal(talk: Talk) -> int:
+    arguments = talk.arguments
+    told = await talk.client.get(path_of("journal", device=arguments.name, most=arguments.most))
+    rows = [
+        (
+            moment(event["at"]),
+            event["kind"],
+            event["device"],
+            event["what"],
+            event["cause"],
+            ": ".join(filter(None, (event["outcome"], event["reason"]))),
+        )
+        for event in reversed(told["events"])
+    ]
+    talk.tell(told, table(("AT", "KIND", "DEVICE", "WHAT", "WHO", "OUTCOME"), rows, "Nothing has happened."))
+    return 0
+
+
+COMMANDS: Final = {
+    command.NAME: command
+    for command in (
+        Command("devices", "show what devices shall hold, and what they hold", _add_device, _devices),
+        Command("capabilities", "show what can be commanded on devices", _add_device, _capabilities),
+        Command("claims", "show who asks for what", _add_claims, _claims),
+        Command("release", "end a claim, or the fail-safe that it left", _add_release, _release),
+        Command("hold", "let alerts make no claims on a device for some time", _add_hold, _hold),
+        Command("baseline", "say what your own value of a state is", _add_baseline, _baseline),
+        Command("journal", "show what was asked and what was done", _add_journal, _journal),
+    )
+}

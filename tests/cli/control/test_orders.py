@@ -1,0 +1,167 @@
+"""Commands that change something: what is asked, when the person is asked first, and how they end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from sunhelm.cli.main import main
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+def test_a_limit_is_planned_made_and_seen(run: Run, controller: Any) -> None:
+    status, out, err = run("limit-export", "roof", "0W", "--for", "2h")
+    plan, claim = controller.bodies("/plans")[0], controller.bodies("/claims")[0]
+
+    assert (status, err) == (0, "")
+    assert claim.pop("id") != plan.pop("id")
+    assert plan == claim == {"device": "roof", "action": "limit_export", "with": {"limit": "0W"}, "for": "2h"}
+    assert out == "c1: roof, limit 0W until 2026-07-01 13:00:00\nroof holds limit 0W.\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "action", "given"),
+    [
+        (["limit-production", "roof", "60%"], "limit_production", {"limit": "60%"}),
+        (["charge", "roof", "2kW"], "charge", {"power": "2kW"}),
+        (["discharge", "roof", "2kW"], "discharge", {"power": "2kW"}),
+        (["set-mode", "roof", "backup"], "set_mode", {"mode": "backup"}),
+        (["set-current-limits", "roof", "--charge", "5A"], "set_current_limits", {"charge": "5A"}),
+        (["set-soc-limits", "roof", "--minimum=20%"], "set_soc_limits", {"minimum": "20%"}),
+    ],
+)
+def test_every_order_has_its_parameters(
+    run: Run, controller: Any, words: list[str], action: str, given: dict[str, str]
+) -> None:
+    assert run(*words, "--no-wait")[0] == 0
+    (claim,) = controller.bodies("/claims")
+
+    assert (claim["action"], claim["with"], claim["for"]) == (action, given, "1h")
+
+
+def test_a_dry_run_says_what_would_be_written_and_makes_nothing(run: Run, controller: Any) -> None:
+    status, out, _ = run("limit-export", "roof", "0W", "--dry-run")
+
+    assert status == 0
+    assert out.splitlines() == [
+        "roof: export_limit holds unlimited; asked for: limit 0W.",
+        "roof: would write limit 0W",
+        "roof: The sources do not agree.",
+        "If the controller dies, the last value stays.",
+        "roof: until 2026-07-01 12:00:00.",
+    ]
+    assert controller.bodies("/claims") == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "yes", "status"),
+    [("yes", (), 0), ("YES ", (), 0), (None, ("--yes",), 0), ("y", (), 3), ("", (), 3), (None, (), 3)],
+)
+def test_what_is_dangerous_is_told_and_asked_for(
+    run: Run, controller: Any, typed: str | None, yes: tuple[str, ...], status: int
+) -> None:
+    controller.answers["POST", "/plans"]["needs_confirmation"] = True
+    ended, _, err = run("limit-export", "roof", "0W", *yes, typed=typed)
+
+    assert ended == status
+    assert "roof: would write limit 0W" in err
+    assert [body["confirmed"] for body in controller.bodies("/claims")] == [True] * (status == 0)
+
+
+def test_what_turns_out_dangerous_is_asked_for_then(run: Run, controller: Any, unconfirmed: Any) -> None:
+    state = {"key": "setting:x", "observed": "7"}
+    controller.answers["POST", "/settings"] = [(428, unconfirmed), (201, state)]
+    status, out, err = run("set", "roof", "x", "7", typed="yes")
+
+    assert status == 0
+    assert "It lifts the limit for 5 s." in err
+    first, second = controller.bodies("/settings")
+    assert (first["confirmed"], second["confirmed"], second["value"]) == (False, True, "7")
+    assert first["id"] != second["id"]
+    assert out == "roof: setting:x is 7\n"
+
+
+def test_a_device_that_does_not_follow_is_told(run: Run, controller: Any) -> None:
+    device = controller.answers["GET", "/devices/roof"]
+    state = {**device["states"][0], "stands_back": "changed_by_someone_else"}
+    controller.answers["GET", "/devices/roof"] = {**device, "states": [state]}
+    status, out, _ = run("limit-export", "roof", "0W")
+
+    assert status == 1
+    assert "roof: nothing is written: changed by someone else" in out
+
+
+def test_what_was_read_before_the_claim_proves_nothing(run: Run, controller: Any) -> None:
+    device = controller.answers["GET", "/devices/roof"]
+    state = {**device["states"][0], "observed_at": "2026-07-01T11:59:59Z", "differs_since": AT}
+    controller.answers["GET", "/devices/roof"] = {**device, "states": [state]}
+    status, out, _ = run("limit-export", "roof", "0W")
+
+    assert status == 0
+    assert "does not hold it yet" in out
+
+
+AT = "2026-07-01T12:00:00Z"
+TASK = {"id": "t1", "device": "roof", "outcome": "", "reason": ""}
+
+
+@pytest.mark.parametrize(("outcome", "status"), [("done", 0), ("failed", 1), ("refused", 1), ("", 0)])
+def test_a_task_is_waited_for(run: Run, controller: Any, outcome: str, status: int) -> None:
+    controller.answers["POST", "/tasks"] = (201, TASK)
+    controller.answers["GET", "/tasks/t1"] = [TASK, {**TASK, "outcome": outcome, "reason": "because"}]
+    ended, out, _ = run("reset-watchdog", "roof")
+
+    assert ended == status
+    assert controller.bodies("/tasks")[0]["action"] == "reset_watchdog"
+    assert out == f"t1: reset_watchdog on roof {outcome or 'under way'}: because\n"
+
+
+def test_an_answer_that_is_lost_is_asked_for_again_under_the_same_word(run: Run, controller: Any) -> None:
+    controller.answers["POST", "/plans"] = {"needs_confirmation": False}
+    controller.dropped = 2
+    status, _, _ = run("limit-export", "roof", "0W", "--no-wait")
+    words = [body["id"] for body in controller.bodies("/plans")]
+
+    assert status == 0
+    assert len(words) == 3
+    assert len(set(words)) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "told"),
+    [
+        (
+            (422, {"code": "wrong", "detail": "d", "errors": [{"place": "body.for", "message": "m"}]}),
+            2,
+            "body.for: m",
+        ),
+        ((404, {"code": "unknown_device", "detail": "no such device"}), 2, "no such device"),
+        ((409, {"code": "budget", "detail": "nothing is left today"}), 1, "nothing is left today"),
+        ((401, {"code": "unauthorized", "detail": "Unauthorized"}), 1, "Unauthorized"),
+        ((502, b"<html>a proxy</html>"), 1, "is no controller: it answers 502 and no JSON"),
+        ((200, b"[]"), 1, "is no controller"),
+    ],
+)
+def test_a_refusal_is_told_and_ends_by_its_kind(
+    run: Run, controller: Any, answer: Any, status: int, told: str
+) -> None:
+    controller.answers["POST", "/plans"] = answer
+    ended, out, err = run("limit-export", "roof", "0W")
+
+    assert (ended, out) == (status, "")
+    assert told in err
+
+
+def test_programs_get_json(run: Run, controller: Any) -> None:
+    _, out, _ = run("limit-export", "roof", "0W", "--json")
+
+    assert json.loads(out)["id"] == "c1"
+    assert json.loads(run("limit-export", "roof", "0W", "--dry-run", "--json")[1])["writes"] == ["limit 0W"]
+
+
+def test_nobody_there_is_told(run: Run, controller: Any) -> None:
+    assert main(["claims", "--controller.url=http://127.0.0.1:1"]) == 1

@@ -1,0 +1,215 @@
+"""Commands that show what stands, end claims, hold, and make what is to happen at its time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Run = Callable[..., tuple[int, str, str]]
+SCHEDULE = {
+    "id": "s1",
+    "device": "roof",
+    "start": "2026-07-01T13:00:00Z",
+    "end": "2026-07-01T14:00:00Z",
+    "mode": "force_charge",
+    "watts": 2000.0,
+    "target_soc": 0.9,
+    "means": "kept",
+    "state": "planned",
+    "cause": "person",
+    "key": "",
+    "problem": "",
+}
+ENVELOPE = {
+    "id": "e1",
+    "device": "roof",
+    "start": "2026-07-01T13:00:00Z",
+    "end": "2026-07-01T14:00:00Z",
+    "grid_import": None,
+    "grid_export": 0.0,
+    "charge": None,
+    "discharge": 100.0,
+    "generation": None,
+}
+
+
+def test_claims_are_a_table(run: Run) -> None:
+    status, out, _ = run("claims")
+
+    assert status == 0
+    assert [line.split() for line in out.splitlines()] == [
+        ["ID", "DEVICE", "VALUE", "CAUSE", "MADE", "ENDS", "STATE"],
+        ["c1", "roof", "limit", "0W", "person", "2026-07-01", "12:00:00", "2026-07-01", "13:00:00", "live"],
+    ]
+
+
+def test_filters_are_asked_of_the_controller(run: Run, controller: Any) -> None:
+    controller.answers["GET", "/claims?device=roof&ended=true"] = {"claims": []}
+
+    assert run("claims", "roof", "--ended")[:2] == (0, "Nobody asks for anything.\n")
+
+
+def test_nothing_that_is_told_moves_the_cursor(run: Run, controller: Any) -> None:
+    claim = controller.answers["GET", "/claims"]["claims"][0]
+    controller.answers["GET", "/claims"] = {"claims": [{**claim, "id": "\x1b[2Jx\n"}]}
+
+    assert "\\x1b[2Jx\\n" in run("claims")[1]
+
+
+def test_devices_tell_what_is_wrong_with_them(run: Run, controller: Any) -> None:
+    (device,) = controller.answers["GET", "/devices"]["devices"]
+    sick = {**device, "failing": "unreachable", "held_until": "2026-07-01T13:00:00Z"}
+    controller.answers["GET", "/devices"] = {"devices": [sick]}
+
+    assert "cannot be reached: unreachable; held until 2026-07-01 13:00:00" in run("devices")[1]
+    assert "export_limit" in run("devices", "roof")[1]
+
+
+def test_a_claim_is_released_and_all_of_a_device(run: Run, controller: Any) -> None:
+    claim = controller.answers["GET", "/claims"]["claims"][0]
+    released = {**claim, "ended": "released"}
+    controller.answers["DELETE", "/claims/c1"] = released
+    controller.answers["DELETE", "/devices/roof/claims"] = {"claims": [released]}
+
+    assert run("release", "c1")[:2] == (0, "c1: released\n")
+    assert run("release", "--all", "roof")[:2] == (0, "c1: released\n")
+    assert run("release")[0] == 2
+    assert run("release", "c1", "--all", "roof")[0] == 2
+
+
+def test_an_id_cannot_lead_elsewhere(run: Run, controller: Any) -> None:
+    assert run("release", "../devices/roof/claims")[0] == 2
+    assert controller.asked[-1][1] == "/claims/..%2Fdevices%2Froof%2Fclaims"
+
+
+def test_a_hold_begins_and_ends(run: Run, controller: Any) -> None:
+    controller.answers["PUT", "/devices/roof/hold"] = {"device": "roof", "held_until": "2026-07-01T13:00:00Z"}
+    controller.answers["DELETE", "/devices/roof/hold"] = {"device": "roof", "held_until": None}
+
+    assert run("hold", "roof", "--for=2h")[1] == "roof: alerts make no claims until 2026-07-01 13:00:00\n"
+    assert controller.bodies("/devices/roof/hold") == [{"for": "2h"}]
+    assert run("hold", "roof", "--end")[1] == "roof: alerts make claims again\n"
+
+
+def test_a_baseline_is_confirmed(run: Run, controller: Any, unconfirmed: Any) -> None:
+    controller.answers["PUT", "/devices/roof/baseline"] = [(428, unconfirmed), {"key": "export_limit"}]
+
+    assert run("baseline", "roof", "export_limit", "unlimited")[0] == 3
+    controller.answers["PUT", "/devices/roof/baseline"] = [(428, unconfirmed), {"key": "export_limit"}]
+    assert run("baseline", "roof", "export_limit", "unlimited", "--yes")[0] == 0
+    assert controller.bodies("/devices/roof/baseline")[-1] == {
+        "action": "limit_export",
+        "with": {"limit": "unlimited"},
+        "confirmed": True,
+    }
+
+
+def test_the_journal_ends_with_the_newest(run: Run, controller: Any) -> None:
+    event = {"kind": "write", "device": "roof", "cause": "anna", "outcome": "failed", "reason": "busy"}
+    events = [
+        {**event, "at": "2026-07-01T12:00:01Z", "what": "second"},
+        {**event, "at": "2026-07-01T12:00:00Z", "what": "first"},
+    ]
+    controller.answers["GET", "/journal?most=30"] = {"events": events}
+    lines = run("journal")[1].splitlines()
+
+    assert lines[-1].split() == [
+        "2026-07-01",
+        "12:00:01",
+        "write",
+        "roof",
+        "second",
+        "anna",
+        "failed:",
+        "busy",
+    ]
+
+
+def test_capabilities_tell_what_stays(run: Run, controller: Any) -> None:
+    capability = {
+        "device": "roof",
+        "key": "export_limit",
+        "actions": ["limit_export"],
+        "means": "native",
+        "hazard": "opt-in",
+        "allowed": True,
+        "rung": "C",
+        "proof": "read_back",
+    }
+    controller.answers["GET", "/capabilities?device=roof"] = {"capabilities": [capability]}
+    out = run("capabilities", "roof")[1]
+
+    assert "opt-in (allowed)" in out
+    assert "C: If the controller dies, the last value stays." in out
+
+
+def test_a_schedule_is_planned_made_listed_and_deleted(run: Run, controller: Any) -> None:
+    controller.answers |= {
+        ("POST", "/schedules/plan"): SCHEDULE,
+        ("POST", "/schedules"): (201, SCHEDULE),
+        ("GET", "/schedules"): {"schedules": [SCHEDULE]},
+        ("DELETE", "/schedules/s1"): {**SCHEDULE, "state": "deleted"},
+        ("DELETE", "/devices/roof/schedules"): {"schedules": []},
+        ("GET", "/devices/roof/schedules"): {"entries": [{**SCHEDULE, "ours": None}]},
+    }
+    words = ["schedule", "create", "roof", "--start=13:00", "--for=1h", "--power=2kW", "--target-soc=90%"]
+
+    assert run(*words, "--dry-run")[1].startswith("would make: roof, force_charge 2000W to 90% from 2026-07")
+    assert run(*words)[1].endswith("to 2026-07-01 14:00:00, kept by the controller\n")
+    (body,) = controller.bodies("/schedules")[-1:]
+    del body["id"]
+    assert body == {
+        "device": "roof",
+        "mode": "force_charge",
+        "start": "13:00",
+        "duration": "1h",
+        "power": "2kW",
+        "target_soc": "90%",
+    }
+    assert "s1  roof    force_charge 2000W to 90%" in run("schedule", "list")[1]
+    assert run("schedule", "list", "--on-device")[0] == 2
+    assert "unknown" in run("schedule", "list", "roof", "--on-device")[1]
+    assert run("schedule", "delete", "s1")[1] == "s1: deleted\n"
+    assert run("schedule", "delete", "--all", "roof")[1] == "There was none.\n"
+    assert run("schedule", "delete")[0] == 2
+
+
+def test_schedules_are_imported_from_a_file_or_a_pipe(
+    run: Run, controller: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    controller.answers["POST", "/schedules/import"] = (201, {"schedules": [SCHEDULE]})
+    path = tmp_path / "plan.csv"
+    path.write_text("start,end\n", encoding="utf-8")
+
+    assert run("schedule", "import", "roof", str(path), "--replace")[0] == 0
+    assert run("schedule", "import", "roof", "-", typed="piped")[0] == 0
+    texts = [(body["text"], body["replace"]) for body in controller.bodies("/schedules/import")]
+    assert texts == [("start,end\n", True), ("piped", False)]
+    assert run("schedule", "import", "roof", str(tmp_path / "nothing"))[0] == 2
+    path.write_bytes(b"\xff")
+    assert run("schedule", "import", "roof", str(path))[0] == 2
+    path.write_bytes(b" " * 300_000)
+    assert "is longer than" in run("schedule", "import", "roof", str(path))[2]
+
+
+def test_envelopes_are_made_listed_and_deleted(run: Run, controller: Any) -> None:
+    controller.answers |= {
+        ("POST", "/envelopes"): (201, ENVELOPE),
+        ("GET", "/devices/roof/envelopes"): {"envelopes": [ENVELOPE]},
+        ("DELETE", "/devices/roof/envelopes/e1"): {"device": "roof", "deleted": "e1"},
+    }
+    words = ["envelope", "create", "roof", "--start=13:00", "--end=14:00", "--export=0W", "--discharge=100W"]
+
+    assert run(*words)[1] == "e1: roof, export at most 0W, discharge at most 100W\n"
+    assert controller.bodies("/envelopes")[0]["export"] == "0W"
+    assert "export at most 0W" in run("envelope", "list", "roof")[1]
+    assert run("envelope", "delete", "roof", "e1")[1] == "e1: deleted\n"
+
+
+@pytest.mark.parametrize("command", ["devices", "claims"])
+def test_everything_is_told_as_json_too(run: Run, controller: Any, command: str) -> None:
+    assert json.loads(run(command, "--json")[1]) == controller.answers["GET", f"/{command}"]
