@@ -35,6 +35,9 @@ class End(StrEnum):
 PERSON = ""
 """The policy of claims that a person makes; their fingerprint is the id of the command."""
 
+SCHEDULE = "(schedule)"
+"""The policy of claims of a schedule whose time the controller keeps; their fingerprint is its id."""
+
 
 class ClaimKey(NamedTuple):
     """What tells claims apart: the policy, the alert and the device it is about."""
@@ -95,6 +98,11 @@ class Claim:
         return self.key.policy == PERSON
 
     @property
+    def by_alert(self) -> bool:
+        """Whether it stands for an alert; holds are for these."""
+        return self.key.policy not in (PERSON, SCHEDULE)
+
+    @property
     def expires_at(self) -> float:
         """When it ends unless it is renewed."""
         terms = self.order.terms
@@ -141,7 +149,7 @@ def advance(claim: Claim, now: float, heartbeat: Heartbeat | None) -> Claim:
         return claim
     terms = claim.order.terms
     too_old = now - claim.made_at >= terms.max_life_s
-    if claim.by_person:
+    if not claim.by_alert:
         return _end(claim, End.RELEASED, now) if too_old else claim
     late = heartbeat is not None and heartbeat.late(now)
     if claim.resolved_at is not None and claim.told_at is not None:

@@ -8,11 +8,14 @@ from typing import Final
 
 import structlog
 
+from controllers import lift_records
 from controllers.alertmanager import Alertmanager, NotListed
 from controllers.alerts import Alert
 from controllers.config import Configuration
 from controllers.demand import Demand
+from controllers.desk import PeoplesDesk
 from controllers.device_loop import DeviceLoop
+from controllers.errands import TaskErrand
 from controllers.fleet import Fleet, Open
 from controllers.inbox import Inbox, judged
 from controllers.journal import Journal, JournalError, Statement
@@ -26,12 +29,15 @@ from controllers.ledger import (
     recall,
     transition,
 )
+from controllers.people import People
+from controllers.placing import ScheduleErrand
 from controllers.policies import Policies
 from controllers.reconcile import Reconciler
 from controllers.schema import retention
 from controllers.statuses import Observer
 from controllers.steady import SteadyTime
 from controllers.values import words
+from controllers.watchdog import WatchdogReset
 from sunhelm.devices.clock import SYSTEM_CLOCK, Clock
 from sunhelm.devices.control import ControlledDevice
 from sunhelm.devices.device_config import DeviceConfig
@@ -71,11 +77,17 @@ class Controller:
         self.listed_at: float | None = None
         self.fleet = Fleet(self._loop)
         self.fleet.equip(self.site, open_device)
+        self._desk = PeoplesDesk(self)
 
     @property
     def reconcilers(self) -> Mapping[str, Reconciler]:
         """What keeps each device in its state, by the device's name."""
         return {name: loop.reconciler for name, loop in self.fleet.loops.items()}
+
+    @property
+    def people(self) -> People:
+        """What people may ask."""
+        return self._desk
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -141,7 +153,7 @@ class Controller:
         async with self._turn:
             now = self.time.now()
             before = self.ledger
-            after = after_time(change(before), now)
+            after = after_time(change(before), now, self.clock.time())
             noted = [*statements, *difference(before, after, now)]
             if noted:
                 await self.journal.commit(*noted)
@@ -226,4 +238,10 @@ class Controller:
             ours=self.policies.values(config.name),
             allowed=config.control.allow,
         )
-        return DeviceLoop(reconciler, self.clock)
+        reset = None
+        if device.watchdog is not None:
+            lift = lift_records.lifts(self.journal).get(config.name)
+            reset = WatchdogReset(self, config, reconciler, device.watchdog, lift)
+        tasks = TaskErrand(self, reconciler, reset)
+        errands = (tasks, ScheduleErrand(self, reconciler))
+        return DeviceLoop(reconciler, self.clock, *((reset,) if reset is not None else ()), *errands)

@@ -66,11 +66,12 @@ def demand(
 
     `fail_safe` is what the site file declares for it, `late` whether the heartbeat is, `held` whether a
     person has asked that alerts make no claims there. Limits: the strictest of all. Otherwise a person
-    goes before alerts, the larger priority before the smaller, and the older claim before the newer.
+    goes before alerts and these before schedules, the larger priority before the smaller, and the older
+    claim before the newer.
     """
     ours = [claim for claim in claims if claim.order.state == state and not claim.order.terms.dry_run]
     expired = [claim for claim in ours if claim.ended is End.EXPIRED]
-    live = [claim for claim in ours if claim.live and (claim.by_person or not held)]
+    live = [claim for claim in ours if claim.live and (not claim.by_alert or not held)]
     kept = [claim for claim in expired if fail_safe_of(claim.order.action, fail_safe) == "hold"]
     floor = _floor(state, expired, fail_safe, late=late)
     asking = sorted(live + kept, key=_rank)
@@ -93,5 +94,6 @@ def _floor(
     return None
 
 
-def _rank(claim: Claim) -> tuple[bool, int, float]:
-    return not claim.by_person, -claim.order.terms.priority, claim.made_at
+def _rank(claim: Claim) -> tuple[bool, bool, int, float]:
+    scheduled = not claim.by_alert and not claim.by_person
+    return not claim.by_person, scheduled, -claim.order.terms.priority, claim.made_at

@@ -22,6 +22,10 @@ class Errand(Protocol):
     def is_due(self) -> bool:
         """Whether there is something to do now."""
 
+    @property
+    def blocks(self) -> bool:
+        """Whether it has to be done before anything else."""
+
     async def run(self) -> float | None:
         """Do what is due; return after how many seconds to look again, None when not by itself."""
 
@@ -48,8 +52,12 @@ class DeviceLoop:
 
     async def once(self) -> float | None:
         """Do all that is due; return after how many seconds to look again, None when not before woken."""
-        works = [*(errand.run for errand in self.errands), self.reconciler.reconcile]
-        waits = [await self._guarded(work) for work in works]
+        waits = []
+        for errand in self.errands:
+            waits.append(await self._guarded(errand.run))
+            if errand.blocks:
+                return waits[-1]
+        waits.append(await self._guarded(self.reconciler.reconcile))
         return min((wait for wait in waits if wait is not None), default=None)
 
     async def _guarded(self, work: Callable[[], Awaitable[float | None]]) -> float | None:

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Final
+from typing import Final, TypeVar
 
-from controllers import records
+from controllers import plan_records, records, schedules, tasks
 from controllers.alerts import Alert, Status
 from controllers.budget import DAY_S
 from controllers.claims import (
-    PERSON,
+    SCHEDULE,
     Claim,
     ClaimKey,
     End,
@@ -30,8 +30,14 @@ from controllers.claims import (
 from controllers.demand import LIMITING, Demand, demand, state_of
 from controllers.heartbeat import Heartbeat
 from controllers.journal import Journal, Statement
-from controllers.policies import Policies, Policy
+from controllers.limits import is_limit
+from controllers.policies import Policies, Policy, TaskPolicy
+from controllers.schedules import Planned, Plans, Stage
+from controllers.tasks import Task, TaskKey, Tasks
 from sunhelm.devices.device_config import DeviceConfig
+
+Key = TypeVar("Key")
+Kept = TypeVar("Kept")
 
 _BEGINNINGS_KEPT_S: Final = 7 * DAY_S
 
@@ -42,7 +48,7 @@ class Ledger:
 
     `heartbeat` is None when none is configured. `holds` says until when alerts make no claims on a device.
     `beginnings` are the times at which claims of a policy on a device began. `refused` counts claims that
-    were not made, by policy and reason.
+    were not made, by policy and reason. `tasks` are done once, `plans` are schedules.
     """
 
     claims: Mapping[ClaimKey, Claim] = field(default_factory=dict)
@@ -50,6 +56,12 @@ class Ledger:
     holds: Mapping[str, float] = field(default_factory=dict)
     beginnings: Mapping[tuple[str, str], tuple[float, ...]] = field(default_factory=dict)
     refused: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    tasks: Tasks = field(default_factory=dict)
+    plans: Plans = field(default_factory=dict)
+
+    def held(self, device: str, now: float) -> bool:
+        """Return whether a person has asked that alerts do nothing on a device."""
+        return self.holds.get(device, 0.0) > now
 
     def late(self, now: float) -> bool:
         """Return whether the heartbeat is."""
@@ -73,7 +85,7 @@ class Ledger:
                 claims,
                 fail_safe=device.control.fail_safe,
                 late=self.late(now),
-                held=self.holds.get(device.name, 0.0) > now,
+                held=self.held(device.name, now),
             )
             for state in asked.intersection(states)
         }
@@ -91,6 +103,8 @@ def recall(journal: Journal, policies: Policies, now: float) -> Ledger:
         heartbeat=None if section is None else records.last_heartbeat(journal, section.late, now),
         holds=records.all_holds(journal),
         beginnings=beginnings,
+        tasks=plan_records.all_tasks(journal),
+        plans=plan_records.all_plans(journal),
     )
     return rebound(ledger, policies, now)
 
@@ -105,7 +119,7 @@ def rebound(ledger: Ledger, policies: Policies, now: float) -> Ledger:
     claims: dict[ClaimKey, Claim] = {}
     for key, claim in ledger.claims.items():
         policy = policies.policies.get(key.policy)
-        if key.policy == PERSON:
+        if not claim.by_alert:
             claims[key] = claim
         elif policy is None or key.device not in policy.values or policy.state != claim.order.state:
             claims[key] = claim if claim.ended is End.RELEASED else released(claim, now)
@@ -121,6 +135,8 @@ def after_alerts(ledger: Ledger, policies: Policies, alerts: Iterable[Alert]) ->
             ledger = _beaten(ledger, alert)
         for policy, order in policies.orders(alert.fingerprint, alert.labels):
             ledger = _judged(ledger, policy, order, alert)
+        for task_policy, device in policies.tasks_for(alert.labels):
+            ledger = _tasked(ledger, task_policy, device, alert)
     return ledger
 
 
@@ -138,22 +154,42 @@ def after_listing(
         return replace(ledger, heartbeat=ledger.heartbeat.missed())
     listed = {alert.fingerprint for alert in alerts}
     for key, claim in ledger.claims.items():
-        absent = key.fingerprint not in listed and key.policy != PERSON and claim.renewed_at < asked_at
+        absent = key.fingerprint not in listed and claim.by_alert and claim.renewed_at < asked_at
         if absent:
             ended = claim.renewed_at + ahead_s
             ledger = _with(ledger, resolved(claim, claim.starts_at, ended, asked_at))
     return ledger
 
 
-def after_time(ledger: Ledger, now: float) -> Ledger:
-    """Return the ledger as time alone has made it."""
+def after_time(ledger: Ledger, now: float, wall: float | None = None) -> Ledger:
+    """Return the ledger as time alone has made it; `wall` is the clock's time, by which schedules go."""
+    after = tasks.after_time(ledger.tasks, now)
+    plans = schedules.after_time(ledger.plans, now if wall is None else wall)
+    if after is not ledger.tasks or plans is not ledger.plans:
+        ledger = replace(ledger, tasks=after, plans=plans)
+    for plan in ledger.plans.values():
+        ledger = _scheduled(ledger, plan, now)
     for claim in ledger.claims.values():
         ledger = _with(ledger, advance(claim, now, ledger.heartbeat))
     return ledger
 
 
+def after_person(ledger: Ledger, order: Order, now: float) -> Ledger:
+    """Return the ledger after a person has asked for this.
+
+    Limits stand beside each other; any other state that a person asked for before gives way.
+    """
+    for claim in ledger.claims.values():
+        same = claim.key.device == order.key.device and claim.order.state == order.state
+        if claim.live and claim.by_person and same and not is_limit(order.value):
+            ledger = _with(ledger, released(claim, now))
+    return _with(ledger, Claim(order=order, starts_at=now, made_at=now, renewed_at=now))
+
+
 def after_release(ledger: Ledger, key: ClaimKey, now: float) -> Ledger:
-    """Return the ledger after a person has ended a claim, or what it left behind."""
+    """Return the ledger after a person has ended a claim, or what it left behind; a schedule is deleted."""
+    if key.policy == SCHEDULE and key.fingerprint in ledger.plans:
+        ledger = replace(ledger, plans=schedules.deleted(ledger.plans, [key.fingerprint]))
     return _with(ledger, released(ledger.claims[key], now))
 
 
@@ -176,6 +212,14 @@ def difference(before: Ledger, after: Ledger, now: float) -> Iterator[Statement]
     for device, until in after.holds.items():
         if before.holds.get(device) != until:
             yield records.put_hold(device, until)
+    if after.tasks is not before.tasks:
+        yield from map(plan_records.put_task, _changed(before.tasks, after.tasks))
+    if after.plans is not before.plans:
+        yield from (plan_records.put_plan(plan, now) for plan in _changed(before.plans, after.plans))
+
+
+def _changed(before: Mapping[Key, Kept], after: Mapping[Key, Kept]) -> list[Kept]:
+    return [kept for key, kept in after.items() if before.get(key) != kept]
 
 
 def transition(before: Claim | None, after: Claim) -> str | None:
@@ -211,6 +255,48 @@ def _judged(ledger: Ledger, policy: Policy, order: Order, alert: Alert) -> Ledge
             return ledger
 
 
+def _tasked(ledger: Ledger, policy: TaskPolicy, device: str, alert: Alert) -> Ledger:
+    key = TaskKey(policy.name, alert.fingerprint, alert.starts_at, device)
+    now = alert.seen_at
+    if alert.status is not Status.FIRING:
+        word = str(alert.status)
+        return replace(ledger, tasks=tasks.called_off(ledger.tasks, key, word, now))
+    if key in ledger.tasks:
+        return ledger
+    reason = tasks.refusal(
+        ledger.tasks.values(),
+        policy.name,
+        device,
+        now,
+        cooldown_s=policy.cooldown_s,
+        most_a_day=policy.most_a_day,
+    )
+    if reason is None and ledger.held(device, now):
+        reason = "held"
+    if reason is not None:
+        return _counted(ledger, policy.name, reason)
+    task = Task(key=key, action=policy.action, parameters=policy.parameters, asked_at=now)
+    ledger = replace(ledger, tasks=tasks.asked(ledger.tasks, task))
+    if policy.dry_run:
+        ledger = replace(ledger, tasks=tasks.called_off(ledger.tasks, key, "dry_run", now))
+    return ledger
+
+
+def _scheduled(ledger: Ledger, plan: Planned, now: float) -> Ledger:
+    """Return the ledger with the claim of a schedule whose time we keep, as it has to be."""
+    claim = ledger.claims.get(plan.claim_key)
+    if plan.stage is Stage.RUNNING and claim is None and plan.order is not None:
+        return _with(ledger, Claim(order=plan.order, starts_at=now, made_at=now, renewed_at=now))
+    if plan.over and claim is not None and claim.live:
+        return _with(ledger, released(claim, now))
+    return ledger
+
+
+def _counted(ledger: Ledger, policy: str, reason: str) -> Ledger:
+    counted = {**ledger.refused, (policy, reason): ledger.refused.get((policy, reason), 0) + 1}
+    return replace(ledger, refused=counted)
+
+
 def _fired(ledger: Ledger, policy: Policy, order: Order, alert: Alert) -> Ledger:
     claim = ledger.claims.get(order.key)
     if claim is not None and alert.starts_at <= claim.starts_at:
@@ -219,8 +305,7 @@ def _fired(ledger: Ledger, policy: Policy, order: Order, alert: Alert) -> Ledger
     times = ledger.beginnings.get(began, ())
     reason = _refusal(policy, times, alert.seen_at)
     if reason is not None:
-        counted = {**ledger.refused, (policy.name, reason): ledger.refused.get((policy.name, reason), 0) + 1}
-        return replace(ledger, refused=counted)
+        return _counted(ledger, policy.name, reason)
     times = (*(at for at in times if alert.seen_at - at < _BEGINNINGS_KEPT_S), alert.seen_at)
     ledger = replace(ledger, beginnings={**ledger.beginnings, began: times})
     return _with(ledger, fired(claim, order, alert.starts_at, alert.seen_at))

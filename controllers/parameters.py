@@ -24,8 +24,9 @@ from sunhelm.devices.control import (
 )
 from sunhelm.devices.units import BASE_UNITS
 
-_MODES: Final = ("self_consumption", "backup", "time_of_use", "feed_in_first", "idle")
-_NATIVE: Final = re.compile(r"native:[A-Za-z0-9_. -]{1,60}")
+MODES: Final = ("self_consumption", "backup", "time_of_use", "feed_in_first", "idle")
+NATIVE: Final = re.compile(r"native:[A-Za-z0-9_. -]{1,60}")
+_NUMBER: Final = re.compile(r"\s*[+-]?[0-9]{1,15}(\.[0-9]{1,15})?\s*")
 _UNIT: Final = re.compile(r"[A-Za-z%/]+[0-9]?\s*$")
 
 
@@ -57,14 +58,16 @@ def _at_least_nothing(value: object) -> float:
 
 
 def _mode(value: object) -> object:
-    if isinstance(value, str) and value not in _MODES and not _NATIVE.fullmatch(value):
-        raise ValueError(f"{found(value)} is not a mode; there are {', '.join(_MODES)} and native:NAME")
+    if isinstance(value, str) and value not in MODES and not NATIVE.fullmatch(value):
+        raise ValueError(f"{found(value)} is not a mode; there are {', '.join(MODES)} and native:NAME")
     return value
 
 
 def _setting_value(value: object) -> float:
     """Read an amount of whatever unit, or a number that has none."""
     if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
         return float(value)
     unit = _UNIT.search(value) if isinstance(value, str) else None
     conversion = BASE_UNITS.get(unit[0].strip()) if unit is not None else None

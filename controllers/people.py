@@ -19,6 +19,9 @@ LASTING_S: Final = 3600.0
 LONGEST_S: Final = 7 * 86_400.0
 """How long a person's claim, or a hold, may live."""
 
+Kind = Literal["state", "setting", "task", "schedule", "envelope"]
+"""What a capability is: a state to keep, a setting, something done once, something with its own time."""
+
 Means = Literal["native", "kept", "no"]
 """Who does it: the device by itself, the controller at its time, nobody."""
 
@@ -68,7 +71,7 @@ class CapabilityRecord:
     """
 
     key: str
-    kind: Literal["state", "setting", "task", "schedule", "envelope"]
+    kind: Kind
     actions: tuple[Action, ...]
     means: Means
     hazard: Hazard

@@ -33,12 +33,15 @@ def refusal(
 
 
 def _forbidden(promise: Promise, demand: Demand, value: Value, allowed: Collection[str]) -> str | None:
-    """Return why those who ask must not have this. The fail-safe is the owner's own word."""
+    """Return why those who ask must not have this.
+
+    The fail-safe is the owner's own word, and a schedule was asked for by somebody who might.
+    """
     hazard = promise.hazard_of(value)
     if hazard is Hazard.NEVER:
         return "never"
     asking = demand.claims if is_limit(value) else demand.claims[:1]
-    if not asking or hazard is Hazard.AUTOMATIC or any(claim.by_person for claim in asking):
+    if not asking or hazard is Hazard.AUTOMATIC or any(not claim.by_alert for claim in asking):
         return None
     if hazard is Hazard.OPT_IN and any(claim.order.action.value in allowed for claim in asking):
         return None

@@ -130,10 +130,33 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TaskPolicy:
+    """One policy whose action is done once for each episode of its alert, on each of `devices`.
+
+    `parameters` are as they were written, and checked.
+    """
+
+    name: str
+    match: Mapping[str, str]
+    action: Action
+    devices: tuple[str, ...]
+    parameters: Mapping[str, object] = field(default_factory=dict)
+    from_label: bool = False
+    cooldown_s: float = 0.0
+    most_a_day: int | None = None
+    dry_run: bool = False
+
+    def matches(self, labels: Mapping[str, str]) -> bool:
+        """Return whether an alert with these labels is meant."""
+        return all(labels.get(name) == value for name, value in self.match.items())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policies:
     """All policies of a site, and what is needed to judge alerts by them."""
 
     policies: Mapping[str, Policy] = field(default_factory=dict)
+    tasks: Mapping[str, TaskPolicy] = field(default_factory=dict)
     alertmanager: AlertmanagerSection = field(default_factory=AlertmanagerSection)
 
     def is_heartbeat(self, labels: Mapping[str, str]) -> bool:
@@ -145,7 +168,19 @@ class Policies:
 
     def concern(self, labels: Mapping[str, str]) -> bool:
         """Return whether an alert with these labels means anything here."""
-        return self.is_heartbeat(labels) or any(policy.matches(labels) for policy in self.policies.values())
+        if self.is_heartbeat(labels):
+            return True
+        policies: list[Policy | TaskPolicy] = [*self.policies.values(), *self.tasks.values()]
+        return any(policy.matches(labels) for policy in policies)
+
+    def tasks_for(self, labels: Mapping[str, str]) -> list[tuple[TaskPolicy, str]]:
+        """Return all that an alert asks to be done once, each with its device."""
+        asked: list[tuple[TaskPolicy, str]] = []
+        for policy in self.tasks.values():
+            if policy.matches(labels):
+                devices = (labels.get(DEVICE_LABEL, ""),) if policy.from_label else policy.devices
+                asked += [(policy, device) for device in devices if device in policy.devices]
+        return asked
 
     def orders(self, fingerprint: str, labels: Mapping[str, str]) -> list[tuple[Policy, Order]]:
         """Return all that an alert asks for."""

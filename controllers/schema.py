@@ -48,6 +48,25 @@ SCHEMA: Final = (
         ) WITHOUT ROWID""",
         "CREATE INDEX requests_at ON requests (at)",
     ),
+    (
+        """CREATE TABLE tasks (
+            policy TEXT NOT NULL, fingerprint TEXT NOT NULL, starts_at REAL NOT NULL, device TEXT NOT NULL,
+            action TEXT NOT NULL, parameters TEXT NOT NULL, asked_at REAL NOT NULL, begun_at REAL,
+            ended_at REAL, outcome TEXT, reason TEXT NOT NULL, result TEXT NOT NULL,
+            PRIMARY KEY (policy, fingerprint, starts_at, device)
+        ) WITHOUT ROWID""",
+        """CREATE TABLE schedules (
+            id TEXT PRIMARY KEY, device TEXT NOT NULL, document TEXT NOT NULL, touched_at REAL NOT NULL,
+            live INTEGER NOT NULL
+        ) WITHOUT ROWID""",
+        """CREATE TABLE lifts (
+            device TEXT PRIMARY KEY, found TEXT NOT NULL, begun_at REAL NOT NULL, task TEXT NOT NULL
+        ) WITHOUT ROWID""",
+        """CREATE TABLE frames (
+            at REAL NOT NULL, device TEXT NOT NULL, task TEXT NOT NULL, frame TEXT NOT NULL
+        )""",
+        "CREATE INDEX frames_at ON frames (at)",
+    ),
 )
 """The statements that make each version of the one before."""
 
@@ -66,4 +85,7 @@ def retention(now: float) -> tuple[tuple[str, tuple[object, ...]], ...]:
         ("DELETE FROM transitions WHERE at < ?", before),
         ("DELETE FROM acts WHERE at < ?", before),
         ("DELETE FROM requests WHERE at < ?", before),
+        ("DELETE FROM tasks WHERE outcome IS NOT NULL AND ended_at < ?", before),
+        ("DELETE FROM schedules WHERE live = 0 AND touched_at < ?", before),
+        ("DELETE FROM frames WHERE at < ?", before),
     )

@@ -10,11 +10,11 @@ The values of commands are never bare numbers: a limit is `Unknown`, `Unlimited`
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 from sunhelm.devices.clock import Deadline
 
@@ -235,8 +235,7 @@ class Handle(Protocol):
 class Task(Protocol):
     """One thing that a device does once when it is told to: it has no state to return to.
 
-    The keys are those of the actions: "set_clock" (a `ClockTask`), "reset_watchdog", "restart"; another
-    one is "task:NAME".
+    The keys are those of the actions: "set_clock" (a `ClockTask`), "restart"; another one is "task:NAME".
     """
 
     promise: Promise
@@ -245,11 +244,41 @@ class Task(Protocol):
         """Do it; return when the device has acknowledged it. Raises DeviceError. Happens in a turn."""
 
 
+@runtime_checkable
 class ClockTask(Task, Protocol):
     """Sets the device's clock, and tells how far it is off. `run` sets it to the time of the site."""
 
     async def offset(self, deadline: Deadline) -> float:
         """Return by how many seconds the device's clock is ahead. Raises DeviceError."""
+
+
+Note = Callable[[str], Awaitable[None]]
+"""Told of each frame, in hexadecimal, before it is sent; it is not sent when this raises."""
+
+
+class Watchdog(Protocol):
+    """Lifts the export limit for some seconds and gives it back: throttled inverters take full power again.
+
+    Between `lift` and a proven `restore` nothing limits the export. So whoever uses it keeps what `found`
+    returned where a power cut does not reach it, before `lift`, and restores until it is proven, whatever
+    happens meanwhile. Every call happens in a turn on the device.
+    """
+
+    promise: Promise
+    lasting_s: float  # from the first frame of `lift` to the first of `restore`
+
+    async def found(self, deadline: Deadline) -> str:
+        """Read what limits the export now, as a text for `restore`.
+
+        Raises DeviceError when anything cannot be read, Rejected when nothing limits it or what does is not
+        known.
+        """
+
+    async def lift(self, note: Note, deadline: Deadline) -> None:
+        """Take the limit away; frames that the device refuses or does not answer are left at that."""
+
+    async def restore(self, found: str, note: Note, deadline: Deadline) -> bool:
+        """Put back what was found, and return whether that is read back. Raises DeviceError."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -388,6 +417,14 @@ class ControlledDevice(Protocol):
     @property
     def envelopes(self) -> Envelopes | None:
         """Bounds that it keeps by itself; None where it has none."""
+
+    @property
+    def watchdog(self) -> Watchdog | None:
+        """What resets its watchdog; None where there is nothing to reset."""
+
+    @property
+    def state_of_charge(self) -> Callable[[Deadline], Awaitable[float]] | None:
+        """Reads the state of charge of its battery, 0 to 1, in a turn; None where it tells none."""
 
     @property
     def feedback(self) -> Mapping[str, int]:

@@ -19,8 +19,7 @@ def begin(day: date, minute: int, zone: ZoneInfo) -> float:
 
     `minute` may be past the end of the day.
     """
-    first, second = _occurrences(day, minute, zone)
-    return min(first, second) if _is_shown(first, day, minute, zone) else _change(second, first, zone)
+    return begin_at(_wall(day, minute), zone)
 
 
 def end(day: date, minute: int, zone: ZoneInfo) -> float:
@@ -28,8 +27,19 @@ def end(day: date, minute: int, zone: ZoneInfo) -> float:
 
     `minute` may be past the end of the day.
     """
-    first, second = _occurrences(day, minute, zone)
-    return max(first, second) if _is_shown(first, day, minute, zone) else _change(second, first, zone)
+    return end_at(_wall(day, minute), zone)
+
+
+def begin_at(wall: datetime, zone: ZoneInfo) -> float:
+    """Return the Unix time at which something begins when the clock on the wall shows this."""
+    first, second = _occurrences(wall, zone)
+    return min(first, second) if _is_shown(first, wall, zone) else _change(second, first, zone)
+
+
+def end_at(wall: datetime, zone: ZoneInfo) -> float:
+    """Return the Unix time at which something ends when the clock on the wall shows this."""
+    first, second = _occurrences(wall, zone)
+    return max(first, second) if _is_shown(first, wall, zone) else _change(second, first, zone)
 
 
 def local_day(unix_time: float, zone: ZoneInfo) -> date:
@@ -41,14 +51,15 @@ def _wall(day: date, minute: int) -> datetime:
     return datetime.combine(day, time()) + timedelta(minutes=minute)
 
 
-def _occurrences(day: date, minute: int, zone: ZoneInfo) -> tuple[int, int]:
+def _occurrences(wall: datetime, zone: ZoneInfo) -> tuple[int, int]:
     """Return the time by the offset before and by the offset after a change; equal when there is none."""
-    wall = _wall(day, minute).replace(tzinfo=zone)
-    return int(wall.timestamp()), int(wall.replace(fold=1).timestamp())
+    local = wall.replace(tzinfo=zone, fold=0)
+    return int(local.timestamp()), int(local.replace(fold=1).timestamp())
 
 
-def _is_shown(unix_time: int, day: date, minute: int, zone: ZoneInfo) -> bool:
-    return datetime.fromtimestamp(unix_time, zone).replace(tzinfo=None) == _wall(day, minute)
+def _is_shown(unix_time: int, wall: datetime, zone: ZoneInfo) -> bool:
+    shown = datetime.fromtimestamp(unix_time, zone).replace(tzinfo=None, fold=0)
+    return shown == wall.replace(microsecond=0, fold=0)
 
 
 def _change(earliest: int, latest: int, zone: ZoneInfo) -> float:

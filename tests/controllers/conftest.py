@@ -8,12 +8,18 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from controllers.alerts import Alert, Status
 from controllers.claims import Claim, ClaimKey, Order, Terms
+from controllers.config import Configuration
+from controllers.controller import Controller
 from controllers.demand import Demand, state_of
 from controllers.journal import Journal
+from controllers.people import People
+from controllers.policies import AlertmanagerSection, HeartbeatSection, Policies, Policy, TaskPolicy
 from controllers.reconcile import Reconciler
 from controllers.steady import SteadyTime
 from controllers.writing import Outcome
@@ -32,6 +38,9 @@ from sunhelm.devices.control import (
     Unknown,
     Value,
 )
+from sunhelm.devices.device_config import DeviceConfig
+from sunhelm.devices.sections import Control
+from sunhelm.devices.site import Site
 
 EXPORT = Promise(
     key="export_limit",
@@ -145,6 +154,8 @@ class FakeDevice:
     tasks: Mapping[str, Any] = field(default_factory=dict)
     schedules: Any = None
     envelopes: Any = None
+    watchdog: Any = None
+    state_of_charge: Any = None
     feedback: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -238,6 +249,87 @@ class Bench:
     async def later(self, seconds: float = 60.0) -> float | None:
         self.clock.now += seconds
         return await self.reconciler.reconcile()
+
+
+PRICE = Policy(
+    name="price",
+    match={"alertname": "Price"},
+    action=Action.LIMIT_EXPORT,
+    values={"roof": Limit(500)},
+    terms=Terms(lease_s=600, max_life_s=86_400, min_life_s=0),
+)
+HEARTBEAT = AlertmanagerSection(heartbeat=HeartbeatSection(match={"alertname": "Watchdog"}))
+
+
+@dataclass(slots=True)
+class Household:
+    """A controller with one device, "roof", whose loop is taken by hand: `step` does all that is due."""
+
+    clock: FastClock
+    device: Any
+    directory: Path
+    tasks: Mapping[str, TaskPolicy] = field(default_factory=dict)
+    control: Control = field(default_factory=lambda: Control(enabled=True))
+    zone: str = "UTC"
+    counts: Counts = field(default_factory=Counts)
+    journal: Journal = field(init=False)
+    controller: Controller = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.start()
+
+    @property
+    def people(self) -> People:
+        return self.controller.people
+
+    def start(self) -> None:
+        self.journal = Journal(self.directory)
+        roof = DeviceConfig(name="roof", family="sec1000s", rated_power=10_000.0, control=self.control)
+        meter = DeviceConfig(name="meter", family="sec1000s")
+        site = Site(name="home", zone=ZoneInfo(self.zone), devices={"roof": roof, "meter": meter})
+        policies = Policies(policies={"price": PRICE}, tasks=self.tasks, alertmanager=HEARTBEAT)
+        self.controller = Controller(
+            Configuration(site, policies),
+            self.journal,
+            lambda config, site: self.device,
+            observer=self.counts,
+            clock=self.clock,
+        )
+
+    def restart(self) -> None:
+        self.journal.close()
+        self.start()
+
+    def alert(self, name: str, status: Status = Status.FIRING, **more: Any) -> Alert:
+        now = self.controller.time.now()
+        known: dict[str, Any] = {"starts_at": now, "stamp": self.clock.time(), "seen_at": now}
+        return Alert(fingerprint=name, status=status, labels={"alertname": name}, **{**known, **more})
+
+    async def deliver(self, *alerts: Alert) -> None:
+        await self.controller.inbox.accept(alerts)
+        await self.controller.judge()
+        await self.step()
+
+    async def beat(self) -> None:
+        await self.deliver(self.alert("Watchdog"))
+
+    async def step(self, after_s: float = 0.0) -> None:
+        self.clock.now += after_s
+        await self.controller.tick()
+        for loop in self.controller.fleet.loops.values():
+            await loop.once()
+
+
+@pytest.fixture(scope="session")
+def make_household() -> type[Household]:
+    return Household
+
+
+@pytest.fixture
+def household(clock: FastClock, device: FakeDevice, tmp_path: Path) -> Iterator[Household]:
+    household = Household(clock, device, tmp_path / "state")
+    yield household
+    household.journal.close()
 
 
 @pytest.fixture(scope="session")

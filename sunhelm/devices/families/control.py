@@ -20,6 +20,7 @@ from sunhelm.devices.control import (
     Schedules,
     Storage,
     Task,
+    Watchdog,
 )
 from sunhelm.devices.families.base import Family, Surroundings
 from sunhelm.devices.families.spec import Writable
@@ -65,6 +66,8 @@ class CommandedDevice:
     tasks: Mapping[str, Task] = field(default_factory=dict)
     schedules: Schedules | None = None
     envelopes: Envelopes | None = None
+    watchdog: Watchdog | None = None
+    state_of_charge: Callable[[Deadline], Awaitable[float]] | None = None
     feedback: Mapping[str, int] = field(default_factory=dict)
 
     def turn(self, deadline: Deadline) -> AbstractAsyncContextManager[None]:

@@ -14,24 +14,32 @@ import structlog
 from sunhelm.devices.clock import Clock, Deadline
 from sunhelm.devices.errors import DeviceError, Rejected
 from sunhelm.devices.families.sec1000s.feedback import Feedback
-from sunhelm.devices.families.sec1000s.messages import LimitState
+from sunhelm.devices.families.sec1000s.messages import LimitState, Telemetry
 from sunhelm.devices.families.sec1000s.messages import Mode as Limiter
 from sunhelm.devices.links.control import DRED_MODE, RCR_MODE, SET_LIMIT, VALUE_MODE, Sec1000ControlLink
-from sunhelm.devices.links.sec1000 import LIMIT
+from sunhelm.devices.links.sec1000 import LIMIT, TELEMETRY
 
 if TYPE_CHECKING:
     from sunhelm.devices.device_config import DeviceConfig
 
-_ACCEPTED: Final = 0x06
+ACCEPTED: Final = 0x06
 _UNDECIDED: Final = 0x15
 """Other programs count it as success; elsewhere it means refused. Only reading back can tell."""
 
-_ON: Final = b"\x01"
-_OFF: Final = b"\x02"
+ON: Final = b"\x01"
+OFF: Final = b"\x02"
 _AGAIN_S: Final = 1.0
 """The box gets this pause before a frame that it did not answer is sent again."""
 
 COMMAND: Final = {Limiter.VALUE: VALUE_MODE, Limiter.DRED: DRED_MODE, Limiter.RCR: RCR_MODE}
+OTHERS: Final = {
+    Limiter.VALUE: (Limiter.DRED, Limiter.RCR),
+    Limiter.RCR: (Limiter.VALUE, Limiter.DRED),
+    Limiter.DRED: (Limiter.VALUE, Limiter.RCR),
+    Limiter.DEACTIVATED: (Limiter.VALUE, Limiter.DRED, Limiter.RCR),
+}
+"""What is switched off, in this order, before a mode is switched on."""
+
 _LIMIT_DATA: Final = struct.Struct(">iiB")
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -70,16 +78,25 @@ class Box:
 
     async def set_limit(self, capacity: int, watts: int, deadline: Deadline) -> None:
         """Send the limit. The box reckons with the capacity, so that it is what was read or is wanted."""
-        data = _LIMIT_DATA.pack(capacity, watts, self.phase_flag)
-        await self._send(SET_LIMIT, data, deadline)
+        await self._send(SET_LIMIT, self.limit_data(capacity, watts), deadline)
+
+    def limit_data(self, capacity: int, watts: int) -> bytes:
+        """Return the data of the frame that sets the limit."""
+        return _LIMIT_DATA.pack(capacity, watts, self.phase_flag)
+
+    async def telemetry(self, deadline: Deadline) -> Telemetry:
+        """Return what the box measures."""
+        with self.operation("get_telemetry"):
+            await self.link.rest()
+            return Telemetry.parse(await self.link.ask(TELEMETRY, deadline))
 
     async def switch_on(self, limiter: Limiter, deadline: Deadline) -> None:
         """Switch one limiter on, and insist on it."""
-        await self._insist(COMMAND[limiter], _ON, deadline)
+        await self._insist(COMMAND[limiter], ON, deadline)
 
     async def switch_off(self, limiter: Limiter, deadline: Deadline) -> None:
         """Switch one limiter off, and insist on it."""
-        await self._insist(COMMAND[limiter], _OFF, deadline)
+        await self._insist(COMMAND[limiter], OFF, deadline)
 
     async def _insist(self, command: int, data: bytes, deadline: Deadline) -> None:
         while True:
@@ -95,7 +112,7 @@ class Box:
                 return
 
     async def _send(self, command: int, data: bytes, deadline: Deadline) -> None:
-        await self.tell(command, data, deadline, accepted=_ACCEPTED)
+        await self.tell(command, data, deadline, accepted=ACCEPTED)
 
     async def tell(self, command: int, data: bytes, deadline: Deadline, *, accepted: int) -> None:
         """Send one frame. Raises Rejected, with the status as its code, for one that is no acceptance."""

@@ -31,23 +31,16 @@ from sunhelm.devices.control import (
 from sunhelm.devices.errors import DeviceError, Rejected
 from sunhelm.devices.families.base import Family, Surroundings
 from sunhelm.devices.families.control import CommandedDevice, NotControllable, check_range, promise
-from sunhelm.devices.families.sec1000s.box import COMMAND, Box
+from sunhelm.devices.families.sec1000s.box import COMMAND, OTHERS, Box
 from sunhelm.devices.families.sec1000s.messages import LimitState, mode_name
 from sunhelm.devices.families.sec1000s.messages import Mode as Limiter
+from sunhelm.devices.families.sec1000s.watchdog import LimitLift
 from sunhelm.devices.links.control import SET_CLOCK, Sec1000ControlLink
 
 if TYPE_CHECKING:
     from sunhelm.devices.device_config import DeviceConfig
 
 _CLOCK_ACCEPTED: Final = 0x03
-
-_OTHERS: Final = {
-    Limiter.VALUE: (Limiter.DRED, Limiter.RCR),
-    Limiter.RCR: (Limiter.VALUE, Limiter.DRED),
-    Limiter.DRED: (Limiter.VALUE, Limiter.RCR),
-    Limiter.DEACTIVATED: (Limiter.VALUE, Limiter.DRED, Limiter.RCR),
-}
-"""What is switched off, in this order, before a mode is switched on."""
 
 _MODES: Final = {f"native:{mode_name(mode)}": mode for mode in Limiter}
 _PHASES: Final = {"sum": 2, "each": 1}
@@ -82,6 +75,7 @@ def open_control(family: Family, config: DeviceConfig, surroundings: Surrounding
         link=link,
         serial=partial(_serial, box),
         handles={handle.promise.key: handle for handle in handles},
+        watchdog=LimitLift(promise("reset_watchdog", family.spec.tasks["reset_watchdog"]), box),
         tasks={"set_clock": SetClock(promise("set_clock", family.spec.tasks["set_clock"]), box)},
         feedback=box.feedback,
     )
@@ -178,7 +172,7 @@ class LimiterMode:
     async def _change(self, found: Limiter | int, wanted: Limiter, deadline: Deadline) -> None:
         refused: Rejected | None = None
         async with self._told_where_it_stopped(wanted):
-            for other in _OTHERS[wanted]:
+            for other in OTHERS[wanted]:
                 try:
                     await self.box.switch_off(other, deadline)
                 except Rejected as error:

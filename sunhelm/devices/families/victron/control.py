@@ -87,6 +87,7 @@ def open_control(family: Family, config: DeviceConfig, surroundings: Surrounding
         link=link,
         serial=partial(_serial, board),
         handles={handle.promise.key: handle for handle in handles},
+        state_of_charge=partial(board.read_value, "system.battery_state_of_charge"),
         tasks={"restart": Restart(promise("restart", spec.tasks["restart"]), board)},
     )
 

@@ -1,0 +1,80 @@
+"""What the journal holds, in words."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Final, cast
+
+from controllers.desk.office import Office
+from controllers.journal import Row
+from controllers.people import EventRecord
+from controllers.values import decode, words
+from controllers.views import cause
+
+_ACTS: Final = (
+    "SELECT at, device, state, value, replacing, purpose, outcome, reason FROM acts WHERE at < ?"
+    " AND (? IS NULL OR device = ?) ORDER BY at DESC LIMIT ?"
+)
+_TRANSITIONS: Final = (
+    "SELECT at, device, policy, what FROM transitions WHERE at < ? AND (? IS NULL OR device = ?)"
+    " ORDER BY at DESC LIMIT ?"
+)
+_TASKS: Final = (
+    "SELECT asked_at, device, policy, action, outcome, reason FROM tasks WHERE asked_at < ?"
+    " AND (? IS NULL OR device = ?) ORDER BY asked_at DESC LIMIT ?"
+)
+
+
+class History(Office):
+    """The part of the desk that is about what has happened."""
+
+    async def history(
+        self, *, device: str | None = None, before: float | None = None, most: int = 100
+    ) -> tuple[EventRecord, ...]:
+        """Return what the journal holds, the newest first, from before that time."""
+        parameters = (float("inf") if before is None else before, device, device, most)
+        return await asyncio.to_thread(self._events, parameters, most)
+
+    def _events(self, parameters: tuple[object, ...], most: int) -> tuple[EventRecord, ...]:
+        read = self._books.journal.read
+        events = [
+            *map(_write, read(_ACTS, parameters)),
+            *map(_transition, read(_TRANSITIONS, parameters)),
+            *map(_task, read(_TASKS, parameters)),
+        ]
+        return tuple(sorted(events, key=lambda event: -event.at)[:most])
+
+
+def _write(row: Row) -> EventRecord:
+    at, device, state, value, replacing, purpose, outcome, reason = row
+    wrote, before = (words(decode(json.loads(str(text)))) for text in (value, replacing))
+    return EventRecord(
+        at=cast("float", at),
+        kind="write",
+        device=str(device),
+        what=f"{state}: {wrote} in place of {before}",
+        cause=str(purpose),
+        outcome=str(outcome or ""),
+        reason=str(reason or ""),
+    )
+
+
+def _transition(row: Row) -> EventRecord:
+    at, device, policy, what = row
+    return EventRecord(
+        at=cast("float", at), kind="claim", device=str(device), what=str(what), cause=cause(str(policy))
+    )
+
+
+def _task(row: Row) -> EventRecord:
+    at, device, policy, action, outcome, reason = row
+    return EventRecord(
+        at=cast("float", at),
+        kind="task",
+        device=str(device),
+        what=str(action),
+        cause=cause(str(policy)),
+        outcome=str(outcome or ""),
+        reason=str(reason),
+    )

@@ -1,0 +1,157 @@
+"""Schedules that people make, import and delete."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from controllers import schedules
+from controllers.desk.once import Once
+from controllers.ledger import Ledger
+from controllers.means import planned
+from controllers.orders import check_hazard, read
+from controllers.people import Command, EntryRecord, RefusalReason, Refused, ScheduleRecord
+from controllers.placing import ClockOff, check_clock
+from controllers.plan_file import schedules_of
+from controllers.schedules import Planned
+from controllers.spans import ScheduleParameters
+from controllers.views import schedule_record
+from sunhelm.devices.control import Action, ControlledDevice, Schedule
+from sunhelm.devices.device_config import DeviceConfig
+
+
+class Planner(Once):
+    """The part of the desk that is about schedules."""
+
+    def schedules(self, *, ended: bool = False) -> tuple[ScheduleRecord, ...]:
+        """Return our schedules by their start; `ended`: also those that are over or deleted."""
+        plans = [plan for plan in self._books.ledger.plans.values() if ended or not plan.over]
+        return tuple(map(schedule_record, sorted(plans, key=lambda plan: plan.schedule.start)))
+
+    async def create_schedule(self, command: Command, *, confirmed: bool = False) -> ScheduleRecord:
+        """Make a schedule."""
+        made = await self._make(command.device, [self._read(command)], replace=False, confirmed=confirmed)
+        return made[0]
+
+    async def import_schedules(
+        self, device: str, text: str, *, replace: bool = False, confirmed: bool = False
+    ) -> tuple[ScheduleRecord, ...]:
+        """Make all schedules of a text, or none; `replace` deletes ours that they overlap."""
+        found = schedules_of(text, self._wall, self._books.site.zone)
+        return await self._make(device, found, replace=replace, confirmed=confirmed)
+
+    async def plan_schedule(self, command: Command) -> ScheduleRecord:
+        """Return the schedule that would be made, without making it."""
+        (plan,) = self._planned(command.device, [self._read(command)])
+        self._check_room([plan])
+        return schedule_record(replace(plan, id=""))
+
+    async def delete_schedule(self, schedule: str) -> ScheduleRecord:
+        """Delete a schedule of ours, on the device too."""
+        if schedule not in self._books.ledger.plans:
+            raise Refused(RefusalReason.NOT_FOUND, f"there is no schedule {schedule}")
+        return (await self._delete([schedule]))[0]
+
+    async def delete_schedules(self, device: str) -> tuple[ScheduleRecord, ...]:
+        """Delete all our schedules of a device that are not over."""
+        plans = self._books.ledger.plans.values()
+        return await self._delete([plan.id for plan in plans if plan.device == device and not plan.over])
+
+    async def device_schedules(self, device: str) -> tuple[EntryRecord, ...]:
+        """Return what stands on the device itself, that of others too."""
+        loop = self._loop(device)
+        native = loop.reconciler.device.schedules
+        if native is None:
+            return ()
+        async with self._turn(loop) as deadline:
+            entries = await native.entries(deadline)
+        return tuple(
+            EntryRecord(
+                key=entry.key,
+                start=entry.schedule.start,
+                end=entry.schedule.end,
+                mode=entry.schedule.mode,
+                watts=entry.schedule.watts,
+                target_soc=entry.schedule.target_soc,
+                ours=entry.ours,
+            )
+            for entry in entries
+        )
+
+    def _read(self, command: Command) -> Schedule:
+        parameters = read(ScheduleParameters, command.parameters)
+        try:
+            return parameters.schedule(self._wall, self._books.site.zone)
+        except ValueError as error:
+            raise Refused(RefusalReason.WRONG, str(error)) from error
+
+    def _planned(self, device: str, wished: Iterable[Schedule]) -> list[Planned]:
+        target = self._loop(device).reconciler.device
+        try:
+            return [planned(target, schedule, secrets.token_hex(8)) for schedule in wished]
+        except ValueError as error:
+            raise Refused(RefusalReason.NOT_POSSIBLE, str(error)) from error
+
+    def _check_room(self, plans: Iterable[Planned], without: Iterable[str] = ()) -> None:
+        """Raise Refused for what would run at the same time as something else."""
+        gone = set(without)
+        for plan in plans:
+            for other in schedules.overlapping(self._books.ledger.plans, plan.device, plan.schedule):
+                if other.id not in gone:
+                    raise Refused(
+                        RefusalReason.CONFLICT,
+                        f"it overlaps with {other.id}, {other.schedule.mode} from"
+                        f" {other.schedule.start:.0f} to {other.schedule.end:.0f} (Unix time)",
+                    )
+
+    async def _make(
+        self, device: str, wished: Sequence[Schedule], *, replace: bool, confirmed: bool
+    ) -> tuple[ScheduleRecord, ...]:
+        config, target = self._config(device), self._loop(device).reconciler.device
+        plans = self._planned(device, wished)
+        for plan in plans:
+            _check_permission(plan, target, config, confirmed=confirmed)
+        gone = self._in_the_way(plans) if replace else []
+        self._check_room(plans, gone)
+        if any(plan.kept is None for plan in plans):
+            async with self._turn(self._loop(device)) as deadline:
+                try:
+                    await check_clock(target, deadline)
+                except ClockOff as error:
+                    raise Refused(RefusalReason.NOT_NOW, str(error)) from error
+        self._check_room(plans, gone)
+
+        def make(ledger: Ledger) -> Ledger:
+            cleared = schedules.deleted(ledger.plans, gone)
+            return _with_plans(ledger, schedules.added(cleared, plans))
+
+        await self._books.change(make)
+        return tuple(schedule_record(self._books.ledger.plans[plan.id]) for plan in plans)
+
+    def _in_the_way(self, plans: Iterable[Planned]) -> list[str]:
+        kept = self._books.ledger.plans
+        return [
+            other.id for plan in plans for other in schedules.overlapping(kept, plan.device, plan.schedule)
+        ]
+
+    async def _delete(self, names: list[str]) -> tuple[ScheduleRecord, ...]:
+        await self._books.change(lambda ledger: _with_plans(ledger, schedules.deleted(ledger.plans, names)))
+        return tuple(schedule_record(self._books.ledger.plans[name]) for name in names)
+
+
+def _with_plans(ledger: Ledger, plans: schedules.Plans) -> Ledger:
+    return replace(ledger, plans=plans)
+
+
+def _check_permission(
+    plan: Planned, device: ControlledDevice, config: DeviceConfig, *, confirmed: bool
+) -> None:
+    """Raise Refused unless a person may have this carried out, by whatever means."""
+    if plan.kept is not None:
+        promise = device.handles[plan.kept.state].promise
+        hazard = promise.hazard_of(plan.kept.value)
+        check_hazard(promise, hazard, plan.kept.action, config=config, confirmed=confirmed)
+    elif device.schedules is not None:
+        promise = device.schedules.promise
+        check_hazard(promise, promise.hazard, Action.CREATE_SCHEDULE, config=config, confirmed=confirmed)

@@ -1,0 +1,172 @@
+"""The records that people are shown, made of what the controller holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from hashlib import blake2b
+
+from controllers.claims import PERSON, SCHEDULE, Claim, ClaimKey
+from controllers.device_loop import DeviceLoop
+from controllers.people import (
+    CapabilityRecord,
+    ClaimRecord,
+    DeviceRecord,
+    Kind,
+    Means,
+    ScheduleRecord,
+    StateRecord,
+    TaskRecord,
+)
+from controllers.schedules import Planned
+from controllers.statuses import Status
+from controllers.tasks import Task
+from controllers.values import words
+from controllers.watchdog import WatchdogReset
+from sunhelm.devices.control import Action, ControlledDevice, Hazard, Promise
+from sunhelm.devices.device_config import DeviceConfig
+
+
+def cause(policy: str) -> str:
+    """Return the word for who asks: the name of a policy, "person" or "schedule"."""
+    return {PERSON: "person", SCHEDULE: "schedule"}.get(policy, policy)
+
+
+def claim_id(key: ClaimKey) -> str:
+    """Return what people call a claim: short, and fit for an address."""
+    return blake2b("\n".join(key).encode(), digest_size=8).hexdigest()
+
+
+def claim_record(claim: Claim) -> ClaimRecord:
+    """Return a claim as people see it."""
+    order = claim.order
+    return ClaimRecord(
+        id=claim_id(claim.key),
+        device=claim.key.device,
+        action=order.action,
+        state=order.state,
+        value=words(order.value),
+        cause=cause(claim.key.policy),
+        fingerprint=claim.key.fingerprint,
+        made_at=claim.made_at,
+        renewed_at=claim.renewed_at,
+        ends_at=claim.expires_at,
+        priority=order.terms.priority,
+        dry_run=order.terms.dry_run,
+        ended="" if claim.ended is None else claim.ended.value,
+        ended_at=claim.ended_at,
+    )
+
+
+def task_record(task: Task) -> TaskRecord:
+    """Return a task as people see it."""
+    return TaskRecord(
+        id=task.id,
+        device=task.key.device,
+        action=task.action,
+        cause=cause(task.key.policy),
+        asked_at=task.asked_at,
+        begun_at=task.begun_at,
+        ended_at=task.ended_at,
+        outcome="" if task.outcome is None else task.outcome.value,
+        reason=task.reason,
+    )
+
+
+def schedule_record(plan: Planned) -> ScheduleRecord:
+    """Return a schedule as people see it."""
+    schedule = plan.schedule
+    return ScheduleRecord(
+        id=plan.id,
+        device=plan.device,
+        start=schedule.start,
+        end=schedule.end,
+        mode=schedule.mode,
+        watts=schedule.watts,
+        target_soc=schedule.target_soc,
+        means="native" if plan.kept is None else "kept",
+        state=plan.stage.value,
+        cause=cause(plan.cause),
+        key=plan.key,
+        problem=plan.problem,
+    )
+
+
+def state_record(key: str, status: Status) -> StateRecord:
+    """Return what is known of one state as people see it."""
+    return StateRecord(
+        key=key,
+        desired=words(status.desired),
+        written=words(status.written),
+        observed=words(status.observed),
+        observed_at=status.observed_at,
+        differs_since=status.differs_since,
+        stands_back=status.stands_back,
+        fail_safe=status.fail_safe,
+    )
+
+
+def device_record(config: DeviceConfig, loop: DeviceLoop, held_until: float | None) -> DeviceRecord:
+    """Return a device as people see it."""
+    reconciler = loop.reconciler
+    lifted = [errand.lifted_s for errand in loop.errands if isinstance(errand, WatchdogReset)]
+    return DeviceRecord(
+        name=config.name,
+        family=config.family,
+        states=tuple(state_record(key, status) for key, status in reconciler.statuses.items()),
+        capabilities=tuple(capabilities(config, reconciler.device)),
+        failing=reconciler.failing,
+        held_until=held_until,
+        budget_left=reconciler.budget.left,
+        limit_lifted_s=lifted[0] if lifted else 0.0,
+    )
+
+
+def capabilities(config: DeviceConfig, device: ControlledDevice) -> Iterator[CapabilityRecord]:
+    """Yield all that can be commanded on a device."""
+    for key, handle in device.handles.items():
+        kind: Kind = "setting" if key.startswith("setting:") else "state"
+        yield _capability(config, handle.promise, kind, "kept")
+    for task in device.tasks.values():
+        yield _capability(config, task.promise, "task", "native")
+    if device.watchdog is not None:
+        yield _capability(config, device.watchdog.promise, "task", "native")
+    if device.schedules is not None:
+        yield _capability(config, device.schedules.promise, "schedule", "native")
+    elif kept := _keeps_schedules(device):
+        yield _capability(config, kept, "schedule", "kept", (Action.CREATE_SCHEDULE, Action.DELETE_SCHEDULE))
+    if device.envelopes is not None:
+        yield _capability(config, device.envelopes.promise, "envelope", "native")
+
+
+def _keeps_schedules(device: ControlledDevice) -> Promise | None:
+    """Return the promise of what a schedule is kept by where the device has none."""
+    wanted = {Action.CHARGE, Action.DISCHARGE, Action.SET_MODE}
+    return next(
+        (each.promise for each in device.handles.values() if wanted.intersection(each.promise.actions)), None
+    )
+
+
+def _capability(
+    config: DeviceConfig,
+    promise: Promise,
+    kind: Kind,
+    means: Means,
+    actions: tuple[Action, ...] | None = None,
+) -> CapabilityRecord:
+    actions = promise.actions if actions is None else actions
+    opted_in = any(action.value in config.control.allow for action in promise.actions)
+    by_policy = promise.hazard is Hazard.AUTOMATIC or (promise.hazard is Hazard.OPT_IN and opted_in)
+    return CapabilityRecord(
+        key=promise.key if means == "native" or kind != "schedule" else "schedule",
+        kind=kind,
+        actions=actions,
+        means=means,
+        hazard=promise.hazard,
+        allowed=by_policy,
+        rung=promise.rung,
+        storage=promise.storage,
+        proof=promise.proof,
+        low=promise.low,
+        high=promise.high,
+        doubts=promise.doubts,
+    )
