@@ -18,6 +18,7 @@ from sunhelm.devices.control import (
     Charge,
     Discharge,
     Limit,
+    Mode,
     SelfConsumption,
     Unknown,
     Unlimited,
@@ -121,6 +122,8 @@ def hand_back(value: Value) -> Value | None:
             return UNLIMITED
         case Charge() | Discharge() | SelfConsumption():
             return SelfConsumption()
+        case Mode():
+            return Mode("self_consumption")
         case _:
             return None
 

@@ -272,7 +272,8 @@ class Reconciler:
         kept = replace(kept, written=written, proven=False, written_at=now)
         await self.keeping.keep(state, kept, intent)
         self.keeping.changed(promise, now)
-        outcome = await write_and_prove(handle, step.value, self._clock)
+        renewing = step.purpose is Purpose.RENEW
+        outcome = await write_and_prove(handle, step.value, self._clock, renewing=renewing)
         ended = records.end_act(act, outcome.result.value, outcome.reason, self._time.now())
         if outcome.done:
             kept = replace(kept, written=(step.value,), proven=True)
@@ -332,6 +333,8 @@ def _as_told(handle: Handle, kept: Kept, observed: Value | Unknown) -> Value | U
 
     How much power moves just then is no number that somebody has written.
     """
+    if handle.promise.blind:
+        return UNKNOWN
     moves = isinstance(observed, Charge | Discharge)
     if handle.promise.proof is Proof.EFFECT and moves and kept.written:
         return kept.written[-1]
@@ -341,4 +344,4 @@ def _as_told(handle: Handle, kept: Kept, observed: Value | Unknown) -> Value | U
 def _is_blind(handle: Handle, kept: Kept) -> bool:
     """Return whether to go on without reading; what shows its effect may be somebody else's at first."""
     proof = handle.promise.proof
-    return proof is Proof.NONE or (proof is Proof.EFFECT and bool(kept.written))
+    return handle.promise.blind or proof is Proof.NONE or (proof is Proof.EFFECT and bool(kept.written))

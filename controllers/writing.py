@@ -40,10 +40,11 @@ class Outcome:
         return self.result in (Result.VERIFIED, Result.EFFECT_SEEN, Result.ACCEPTED)
 
 
-async def write_and_prove(handle: Handle, value: Value, clock: Clock) -> Outcome:
+async def write_and_prove(handle: Handle, value: Value, clock: Clock, *, renewing: bool = False) -> Outcome:
     """Write within the caller's turn, then ask until the device shows the value or its time is up.
 
-    A DeviceError becomes the outcome; the sequence may have been carried out in part.
+    What is only renewed shows already: nobody waits for it to settle, and readers have the device sooner. A
+    DeviceError becomes the outcome; the sequence may have been carried out in part.
     """
     try:
         await handle.write(value, Deadline.after(EXCHANGE_S, clock))
@@ -53,16 +54,16 @@ async def write_and_prove(handle: Handle, value: Value, clock: Clock) -> Outcome
         return Outcome(Result.REFUSED, "out_of_range")
     if handle.promise.proof is Proof.NONE:
         return Outcome(Result.ACCEPTED)
-    return await _prove(handle, value, clock)
+    return await _prove(handle, value, clock, settle_s=0.0 if renewing else handle.promise.settle_s)
 
 
-async def _prove(handle: Handle, value: Value, clock: Clock) -> Outcome:
+async def _prove(handle: Handle, value: Value, clock: Clock, *, settle_s: float) -> Outcome:
     """Poll: a first answer may still be the value before."""
     promise = handle.promise
     # A command that must be repeated falls asleep if its proof is waited for longer than that.
     patience_s = min(promise.prove_s, renewal_s(promise) or promise.prove_s)
-    deadline = Deadline.after(promise.settle_s + patience_s, clock)
-    await clock.sleep(promise.settle_s)
+    deadline = Deadline.after(settle_s + patience_s, clock)
+    await clock.sleep(settle_s)
     reason = "not_proven"
     while True:
         try:

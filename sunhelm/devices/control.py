@@ -183,6 +183,8 @@ class Promise:
     `hazards` are those of single values that are other ones, by `name_of_value`; putting back what was found
     needs nobody's leave. `owner_low` and `owner_high` are the ends of what the owner ever wants, from the
     site file: a limit switched off and on again goes to these.
+    What is `blind` cannot be read at all, only seen to work once it was told: nothing of it is the owner's to
+    restore, and what ends it hands the device back to itself.
     `doubts` says what the family's docs page has to say of sources that contradict each other.
     """
 
@@ -203,6 +205,7 @@ class Promise:
     hazards: Mapping[str, Hazard] = field(default_factory=dict)
     owner_low: float | None = None
     owner_high: float | None = None
+    blind: bool = False
     doubts: str = ""
 
     def hazard_of(self, value: Value) -> Hazard:

@@ -155,7 +155,9 @@ def test_what_cannot_be_read_at_all_is_handed_back() -> None:
     assert step(written, asked=None) == Write(SelfConsumption(), UNKNOWN, Purpose.RESTORE)
     assert step(written, asked=None, written=(SelfConsumption(),)) == Forget()
     assert step(written, asked=None, written=()) == Rest()
-    assert step(written, asked=None, written=(Mode("idle"),)) == StandBack("cannot_be_handed_back")
+    back = Mode("self_consumption")
+    assert step(written, asked=None, written=(Mode("idle"),)) == Write(back, UNKNOWN, Purpose.RESTORE)
+    assert step(written, asked=None, written=(CurrentLimits(5.0),)) == StandBack("cannot_be_handed_back")
     assert hand_back(Limit(0)) is UNLIMITED
 
 

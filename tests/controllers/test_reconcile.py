@@ -341,6 +341,23 @@ async def test_after_a_restart_a_setpoint_of_ours_is_handed_back(bench: Any) -> 
     assert records.owes(bench.journal) == set()
 
 
+async def test_what_can_only_be_seen_to_work_is_told_and_handed_back(bench: Any) -> None:
+    battery = by_effect(bench)
+    battery.promise = replace(battery.promise, blind=True, settle_s=5.0)
+    battery.value = Charge(3000)  # what somebody else commands, as far as can be seen
+    await bench.ask(Charge(500), "battery")
+    assert battery.writes == [Charge(500)]
+
+    waited = bench.clock.now
+    await bench.later(10.0)
+    assert battery.writes == [Charge(500)] * 2
+    assert bench.clock.now - waited < 15.0, "what is renewed shows already"
+    bench.restart()
+    await bench.ask(None, "battery")
+    assert battery.value == SelfConsumption()
+    assert records.owes(bench.journal) == set()
+
+
 async def test_at_an_orderly_end_only_what_would_stay_for_nobodys_good_is_given_back(bench: Any) -> None:
     by_effect(bench)
     bench.demands["battery"] = Demand(Charge(2000))

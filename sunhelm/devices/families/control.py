@@ -102,6 +102,7 @@ def promise(
         renew_s=writable.renew,
         owner_low=owner_low,
         owner_high=owner_high,
+        blind=writable.blind,
         doubts=writable.doubts,
     )
 

@@ -252,6 +252,7 @@ class Writable(_Model):
     those of single values that are other ones. `settle` passes before a read back can be believed, `prove`
     until it must be equal. After `reverts` the device lets go by itself; every `renew` it has to be written
     again.
+    What is `blind` cannot be read at all, only seen to work once it was told.
     `registers` are those that it commands, as "part.register": they are no settings of their own.
     `doubts` is what sources leave open.
     """
@@ -271,6 +272,7 @@ class Writable(_Model):
     prove: Seconds = 30.0
     reverts: Seconds | None = None
     renew: Seconds | None = None
+    blind: bool = False
     registers: tuple[str, ...] = ()
     doubts: str = ""
 
@@ -280,17 +282,6 @@ class Scrape(_Model):
 
     interval: Seconds = 15.0
     timeout: Seconds = 10.0
-
-
-class AccountKeys(_Model):
-    """What an account of this family needs in the site file, and what it may have beyond that.
-
-    Of a secret, `NAME` stands for `NAME_file` too. Keys in one of the `together` are given all or none.
-    """
-
-    required: tuple[str, ...] = ()
-    optional: tuple[str, ...] = ()
-    together: tuple[tuple[str, ...], ...] = ()
 
 
 class AccountKeys(_Model):
@@ -322,7 +313,8 @@ class FamilySpec(_Model):
     `permissions` are words besides the actions that the owner may write to `control.allow`, and what each
     lets the controller do. `controls` is what can be commanded, by its key, and `tasks` what can be done
     once. Every other number that a map calls writable is a setting; `setting_hazards` says who may set it,
-    by "part.register", where that is not a policy with the owner's leave ("opt-in").
+    by "part.register" or, for all others of a part, "part.*", where that is not a policy with the owner's
+    leave ("opt-in").
     """
 
     title: str
