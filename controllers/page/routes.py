@@ -1,0 +1,306 @@
+"""The routes of the page. Showing changes nothing; what changes something is a form, asked for twice."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Protocol
+from zoneinfo import ZoneInfo
+
+from aiohttp import hdrs, web
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from controllers.api.problems import STATUS, Refusal
+from controllers.api.requests import Requests, Said
+from controllers.journal import JournalError
+from controllers.page.tokens import BadToken, Tokens, UsedToken
+from controllers.page.view import MOST_EVENTS, View, cause_words
+from controllers.page.words import state_words, value_words
+from controllers.people import ClaimRecord, DeviceRecord, People, RefusalReason, Refused
+from sunhelm import __version__
+from sunhelm.service.access import VISITOR
+
+REFRESH_S: Final = 10
+MOST_FORM_BYTES: Final = 4096
+
+_DURATIONS: Final = {
+    "30min": ("30 minutes", 1800.0),
+    "1h": ("1 hour", 3600.0),
+    "2h": ("2 hours", 7200.0),
+    "6h": ("6 hours", 21_600.0),
+    "24h": ("1 day", 86_400.0),
+    "7d": ("7 days", 604_800.0),
+}
+_TOLD: Final = {
+    "released": "The claim is released.",
+    "held": "Alerts make no claims there for now.",
+    "hold-ended": "Alerts make claims there again.",
+}
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Backstage(Protocol):
+    """What the page needs: the controller as people see it, and the house."""
+
+    @property
+    def people(self) -> People:
+        """What people may do now."""
+
+    @property
+    def requests(self) -> Requests:
+        """What they have asked."""
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The local time of the house."""
+
+    @property
+    def site(self) -> str:
+        """The name of the house."""
+
+    def now(self) -> float:
+        """Return the time."""
+
+    def concerns(self) -> Sequence[str]:
+        """Return what is wrong around the devices: a sentence each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """One thing that a form does: what is asked, and how it is done with the form's fields."""
+
+    question: str
+    lines: tuple[str, ...]
+    button: str
+    device: str
+    told: str
+    do: Callable[[float], Awaitable[object]]
+    lasting: bool = False
+
+
+class Page:
+    """The page and its forms."""
+
+    def __init__(self, backstage: Backstage) -> None:
+        self._backstage = backstage
+        self._tokens = Tokens(backstage.now)
+        self._templates = Environment(
+            loader=PackageLoader("controllers.page"), autoescape=True, undefined=StrictUndefined
+        )
+        style = self._templates.get_template("style.css").render()
+        digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+        self._style = Markup(style)  # noqa: S704 - it is our own file
+        self._headers = {
+            hdrs.CACHE_CONTROL: "no-store",
+            "Content-Security-Policy": (
+                f"default-src 'none'; style-src 'sha256-{digest}'; form-action 'self'; base-uri 'none';"
+                " frame-ancestors 'none'"
+            ),
+            "Referrer-Policy": "same-origin",  # else browsers would not say where a form comes from
+        }
+
+    def add_routes(self, app: web.Application) -> None:
+        """Add the routes to an application."""
+        app.router.add_get("/", self._status)
+        forms = {
+            "/claims/{claim}/release": self._release,
+            "/devices/{device}/hold": self._hold,
+            "/devices/{device}/end-hold": self._end_hold,
+        }
+        for path, deed in forms.items():
+            app.router.add_get(path, self._ask(deed))
+            app.router.add_post(path, self._do(deed))
+
+    async def _status(self, request: web.Request) -> web.Response:
+        people, view = self._backstage.people, self._view()
+        devices, claims = people.devices(), people.claims()
+        try:
+            done = await people.history(most=MOST_EVENTS)
+            asked = self._backstage.requests.history(device=None, before=None, most=MOST_EVENTS)
+            unread = []
+        except JournalError as error:
+            done, asked, unread = (), [], [f"The journal cannot be read: {error}."]
+        events = sorted([*done, *asked], key=lambda event: event.at, reverse=True)[:MOST_EVENTS]
+        return self._page(
+            request,
+            "status.html",
+            title=f"Sunhelm {self._backstage.site}",
+            refresh=REFRESH_S,
+            told=_TOLD.get(request.query.get("told", ""), ""),
+            notes=[*unread, *self._backstage.concerns(), *view.notes(devices, claims)],
+            devices=[view.device(device) for device in devices],
+            claims=[view.claim(claim) for claim in claims],
+            schedules=[view.schedule(schedule) for schedule in people.schedules()],
+            events=[view.event(event) for event in events],
+        )
+
+    def _ask(self, deed_of: Callable[[web.Request], Deed]) -> Handler:
+        async def ask(request: web.Request) -> web.StreamResponse:
+            try:
+                deed = deed_of(request)
+            except Refused as refused:
+                return self._refused(request, STATUS[refused.reason], refused.mistakes)
+            return self._page(
+                request,
+                "confirm.html",
+                title=deed.question,
+                question=deed.question,
+                lines=deed.lines,
+                button=deed.button,
+                action=request.rel_url.raw_path,
+                token=self._tokens.make(request[VISITOR], request.path),
+                durations=[(key, words) for key, (words, _) in _DURATIONS.items()] if deed.lasting else [],
+            )
+
+        return ask
+
+    def _do(self, deed_of: Callable[[web.Request], Deed]) -> Handler:
+        async def do(request: web.Request) -> web.StreamResponse:
+            problem = _not_our_form(request)
+            if problem is not None:
+                return self._refused(request, *problem)
+            fields = await request.post()
+            token, lasting = fields.get("token"), fields.get("for", "1h")
+            try:
+                self._tokens.use(token if isinstance(token, str) else "", request[VISITOR], request.path)
+            except BadToken:
+                return self._refused(request, 403, ("The form is too old, or not one of ours. Start again.",))
+            except UsedToken:
+                raise web.HTTPSeeOther("/") from None
+            if not isinstance(lasting, str) or lasting not in _DURATIONS:
+                return self._refused(request, 400, ("That is none of the times to choose from.",))
+            return await self._done(request, deed_of, lasting)
+
+        return do
+
+    async def _done(
+        self, request: web.Request, deed_of: Callable[[web.Request], Deed], lasting: str
+    ) -> web.StreamResponse:
+        try:
+            deed = deed_of(request)
+            said = Said(
+                id=None,
+                visitor=request[VISITOR],
+                operation=request.path.rpartition("/")[2].replace("-", "_"),
+                device=deed.device,
+                text=f"for {lasting}" if deed.lasting else request.match_info.get("claim", ""),
+            )
+
+            async def act() -> str:
+                await deed.do(_DURATIONS[lasting][1])
+                return "{}"
+
+            # Whoever closes the page has asked for it all the same.
+            answered = await asyncio.shield(self._backstage.requests.once(said, act))
+        except Refused as refused:
+            return self._refused(request, STATUS[refused.reason], refused.mistakes)
+        except Refusal as refusal:
+            return self._refused(request, refusal.problem.status, (refusal.problem.detail,))
+        except JournalError:
+            return self._refused(request, 503, ("The journal takes nothing; nothing was done.",))
+        if answered.problem is not None:
+            return self._refused(request, answered.problem.status, (answered.problem.detail,))
+        raise web.HTTPSeeOther(f"/?told={deed.told}")
+
+    def _release(self, request: web.Request) -> Deed:
+        people, id_ = self._backstage.people, request.match_info["claim"]
+        claim = next((each for each in people.claims() if each.id == id_), None)
+        if claim is None:
+            raise Refused(RefusalReason.NOT_FOUND, "There is no such claim any more.")
+        return Deed(
+            question=f"Release the claim on {claim.device}?",
+            lines=tuple(self._about(claim)),
+            button="Release it",
+            device=claim.device,
+            told="released",
+            do=lambda _: people.release(id_),
+        )
+
+    def _about(self, claim: ClaimRecord) -> list[str]:
+        what = f"{state_words(claim.state)} of {claim.device}: {value_words(claim.value)}"
+        view = self._view().claim(claim)
+        lines = [f"{what}, asked for by {cause_words(claim.cause)}, for {view.age}."]
+        if claim.ended:
+            lines.append("It has ended without a word; releasing it ends the fail-safe that holds.")
+        lines.append(f"Then {claim.device} gets back what it had, unless others ask for something.")
+        if claim.cause not in ("person", "schedule"):
+            lines.append("While its alert still fires, it is not made again.")
+        return lines
+
+    def _hold(self, request: web.Request) -> Deed:
+        people, device = self._backstage.people, self._device(request)
+        return Deed(
+            question=f"Hold {device.name}?",
+            lines=(
+                f"Alerts make no claims on {device.name} for that time; those that live do not count.",
+                "A limit that an alert asks for is then not kept. What people ask for stays.",
+            ),
+            button="Hold it",
+            device=device.name,
+            told="held",
+            do=lambda lasting_s: people.hold(device.name, lasting_s=lasting_s),
+            lasting=True,
+        )
+
+    def _end_hold(self, request: web.Request) -> Deed:
+        people, device = self._backstage.people, self._device(request)
+        return Deed(
+            question=f"End the hold of {device.name}?",
+            lines=(f"Alerts that fire make claims on {device.name} again, at once.",),
+            button="End it",
+            device=device.name,
+            told="hold-ended",
+            do=lambda _: people.end_hold(device.name),
+        )
+
+    def _device(self, request: web.Request) -> DeviceRecord:
+        name = request.match_info["device"]
+        for device in self._backstage.people.devices():
+            if device.name == name:
+                return device
+        raise Refused(RefusalReason.UNKNOWN_DEVICE, "There is no such device.")
+
+    def _refused(self, request: web.Request, status: int, lines: Sequence[str]) -> web.Response:
+        return self._page(request, "refused.html", status=status, title="Not done", lines=lines)
+
+    def _page(
+        self,
+        request: web.Request,
+        template: str,
+        *,
+        status: int = 200,
+        **values: Any,  # noqa: ANN401
+    ) -> web.Response:
+        backstage = self._backstage
+        common = {
+            "style": self._style,
+            "site": backstage.site,
+            "visitor": request[VISITOR],
+            "version": __version__,
+            "time": datetime.fromtimestamp(backstage.now(), backstage.zone).strftime("%Y-%m-%d %H:%M:%S %Z"),
+            "refresh": None,
+        }
+        text = self._templates.get_template(template).render(common | values)
+        return web.Response(status=status, text=text, content_type="text/html", headers=self._headers)
+
+    def _view(self) -> View:
+        return View(self._backstage.now(), self._backstage.zone)
+
+
+def _not_our_form(request: web.Request) -> tuple[int, tuple[str, ...]] | None:
+    """Return what is wrong with a request that should be a form of ours; None when nothing is."""
+    if request.content_type != "application/x-www-form-urlencoded":
+        return 415, ("A form is expected.",)
+    if (request.content_length or 0) > MOST_FORM_BYTES or request.content_length is None:
+        return 413, ("A form is not that long.",)
+    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get(hdrs.ORIGIN)
+    same = origin is not None and origin.partition("://")[2] == request.host
+    if not same or site not in (None, "same-origin"):
+        return 403, ("The form does not come from this page.",)
+    return None
