@@ -156,7 +156,7 @@ def advance(claim: Claim, now: float, heartbeat: Heartbeat | None) -> Claim:
         if _is_over(claim, now, heartbeat):
             lived = now - claim.made_at >= min(terms.min_life_s, terms.max_life_s)
             return _end(claim, End.RESOLVED, now) if lived else claim
-        unproven = heartbeat is not None and now - claim.told_at >= heartbeat.late_s
+        unproven = heartbeat is not None and now - claim.told_at >= heartbeat.patience_s
         return _end(claim, End.EXPIRED, now) if late or unproven or too_old else claim
     if late or now - claim.renewed_at >= terms.lease_s:
         return _end(claim, End.EXPIRED, now)

@@ -45,6 +45,9 @@ from sunhelm.devices.site import Site
 
 TICK_S: Final = 1.0
 RETENTION_S: Final = 3600.0
+PROOF_S: Final = 10.0
+"""How often Alertmanager is asked while a claim only waits for the heartbeat."""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -74,6 +77,7 @@ class Controller:
         self._turn = asyncio.Lock()
         self._group: asyncio.TaskGroup | None = None
         self._polling: asyncio.Task[None] | None = None
+        self._delivered = asyncio.Event()
         self.listed_at: float | None = None
         self.fleet = Fleet(self._loop)
         self.fleet.equip(self.site, open_device)
@@ -124,6 +128,7 @@ class Controller:
     async def judge(self) -> None:
         """Wait for alerts, and judge all that are there. Raises JournalError; they are kept then."""
         alerts = await self.inbox.take()
+        self._delivered.set()
         try:
             await self.change(lambda ledger: after_alerts(ledger, self.policies, alerts), *judged(alerts))
         except BaseException:
@@ -202,6 +207,7 @@ class Controller:
         failing = False
         try:
             while True:
+                self._delivered.clear()
                 try:
                     await self.listen(alertmanager)
                 except (NotListed, JournalError) as error:
@@ -212,9 +218,23 @@ class Controller:
                     if failing:
                         _log.info("alertmanager_back")
                     failing = False
-                await self.clock.sleep(every_s)
+                await self._until_next_poll(every_s)
         finally:
             await alertmanager.close()
+
+    async def _until_next_poll(self, every_s: float) -> None:
+        """Wait so long, or less: for a delivery, or while a proof is waited for. Never without a pause."""
+        await self.clock.sleep(min(every_s, TICK_S))
+        rest_s = (min(every_s, PROOF_S) if self.ledger.unproven else every_s) - TICK_S
+        waiting = {
+            asyncio.ensure_future(self.clock.sleep(max(0.0, rest_s))),
+            asyncio.ensure_future(self._delivered.wait()),
+        }
+        try:
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for each in waiting:
+                each.cancel()
 
     def _start_polling(self) -> None:
         every_s = self.policies.poll_s

@@ -75,6 +75,11 @@ class Ledger:
             claims.setdefault(claim.key.device, []).append(claim)
         return claims
 
+    @property
+    def unproven(self) -> bool:
+        """Whether an alert is said to be over, and its claim lives on for want of a proof."""
+        return any(claim.live and claim.resolved_at is not None for claim in self.claims.values())
+
     def demands(self, device: DeviceConfig, states: Iterable[str], now: float) -> dict[str, Demand]:
         """Return what is asked of those of these states of a device that somebody asks for."""
         claims = self._by_device.get(device.name, ())
@@ -114,8 +119,8 @@ def rebound(ledger: Ledger, policies: Policies, now: float) -> Ledger:
     section = policies.alertmanager.heartbeat
     heartbeat = None
     if section is not None:
-        known = ledger.heartbeat
-        heartbeat = Heartbeat(section.late) if known is None else replace(known, late_s=section.late)
+        known = ledger.heartbeat or Heartbeat(section.late)
+        heartbeat = replace(known, late_s=section.late, echo_s=policies.alertmanager.echo_s)
     claims: dict[ClaimKey, Claim] = {}
     for key, claim in ledger.claims.items():
         policy = policies.policies.get(key.policy)
@@ -128,10 +133,17 @@ def rebound(ledger: Ledger, policies: Policies, now: float) -> Ledger:
     return replace(ledger, claims=claims, heartbeat=heartbeat)
 
 
-def after_alerts(ledger: Ledger, policies: Policies, alerts: Iterable[Alert]) -> Ledger:
-    """Return the ledger after these were seen, in this order. Each is judged by itself."""
+def after_alerts(
+    ledger: Ledger, policies: Policies, alerts: Iterable[Alert], *, listed: bool = False
+) -> Ledger:
+    """Return the ledger after these were seen, in this order. Each is judged by itself.
+
+    Of a heartbeat that fires, the list tells when it was sent, a delivery only that Alertmanager has not
+    forgotten it yet: where there is a list, only that counts.
+    """
     for alert in alerts:
-        if policies.is_heartbeat(alert.labels):
+        told = listed or policies.alertmanager.url is None or alert.status is Status.RESOLVED
+        if told and policies.is_heartbeat(alert.labels):
             ledger = _beaten(ledger, alert)
         for policy, order in policies.orders(alert.fingerprint, alert.labels):
             ledger = _judged(ledger, policy, order, alert)
@@ -145,19 +157,19 @@ def after_listing(
 ) -> Ledger:
     """Return the ledger after Alertmanager listed all its alerts, having been asked at `asked_at`.
 
-    What it does not list is resolved, but only while it lists the heartbeat. `ahead_s` is by how much the
-    clock that stamps alerts is ahead of our steady time.
+    What it does not list is resolved, but only while it lists the heartbeat; when it ended is not known, so
+    that only a heartbeat sent after this proves it: one that has just been started lists nothing either.
+    `ahead_s` is by how much the clock that stamps alerts is ahead of our steady time.
     """
     alerts = list(alerts)
-    ledger = after_alerts(ledger, policies, alerts)
+    ledger = after_alerts(ledger, policies, alerts, listed=True)
     if ledger.heartbeat is not None and not any(policies.is_heartbeat(alert.labels) for alert in alerts):
         return replace(ledger, heartbeat=ledger.heartbeat.missed())
     listed = {alert.fingerprint for alert in alerts}
     for key, claim in ledger.claims.items():
         absent = key.fingerprint not in listed and claim.by_alert and claim.renewed_at < asked_at
-        if absent:
-            ended = claim.renewed_at + ahead_s
-            ledger = _with(ledger, resolved(claim, claim.starts_at, ended, asked_at))
+        if absent and claim.resolved_at is None:
+            ledger = _with(ledger, resolved(claim, claim.starts_at, asked_at + ahead_s, asked_at))
     return ledger
 
 

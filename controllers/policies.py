@@ -26,6 +26,9 @@ FROM_LABEL: Final = "from_label"
 
 DEVICE_LABEL: Final = "device"
 
+_RESENDS_UNTIL_FORGOTTEN: Final = 4
+"""Prometheus says with each alert that it is over unless it is sent again by then."""
+
 
 def _labels(value: object) -> object:
     if isinstance(value, dict) and not value:
@@ -66,12 +69,19 @@ class AlertmanagerSection(Section):
     """The section `alertmanager`.
 
     With `url`, its alerts are looked at regularly: they are the truth, and a delivery is only the wake-up.
-    `repeat_interval` is what its route to us says.
+    `repeat_interval` is what its route to us says. `resend` is how often Prometheus sends an alert that goes
+    on: its `--rules.alert.resend-delay`, or its evaluation interval where that is longer.
     """
 
     url: Annotated[SplitResult, BeforeValidator(_url)] | None = None
     repeat_interval: Annotated[Seconds, Field(gt=0)] = 4 * 3600.0
+    resend: Annotated[Seconds, Field(gt=0)] = 60.0
     heartbeat: HeartbeatSection | None = None
+
+    @property
+    def echo_s(self) -> float:
+        """How long a heartbeat may still be delivered after Prometheus has died; the list tells better."""
+        return 0.0 if self.url is not None else _RESENDS_UNTIL_FORGOTTEN * self.resend
 
 
 class PolicySection(Section):

@@ -154,16 +154,28 @@ def beginnings(journal: Journal, since: float) -> list[tuple[str, str, float]]:
 
 def put_heartbeat(heartbeat: Heartbeat) -> Statement:
     """Return the statement that keeps when the heartbeat was seen."""
-    sql = "INSERT OR REPLACE INTO heartbeat (one, seen_at, stamp, lost) VALUES (1, ?, ?, ?)"
-    stamp = heartbeat.stamp if heartbeat.armed else None
-    return sql, (heartbeat.seen_at, stamp, int(heartbeat.lost))
+    sql = (
+        "INSERT OR REPLACE INTO heartbeat (one, seen_at, stamp, lost, began_at, began_stamp)"
+        " VALUES (1, ?, ?, ?, ?, ?)"
+    )
+    moments = (heartbeat.stamp, int(heartbeat.lost), heartbeat.began_at, heartbeat.began_stamp)
+    return sql, (heartbeat.seen_at, *(moments if heartbeat.armed else (None, 0, None, None)))
 
 
 def last_heartbeat(journal: Journal, late_s: float, now: float) -> Heartbeat:
     """Return the heartbeat as it was kept; unarmed when none was."""
-    rows = journal.read("SELECT seen_at, stamp, lost FROM heartbeat WHERE seen_at IS NOT NULL")
-    for seen_at, stamp, lost in rows:
-        return Heartbeat(late_s, min(cast("float", seen_at), now), cast("float", stamp), bool(lost))
+    rows = journal.read(
+        "SELECT seen_at, stamp, lost, began_at, began_stamp FROM heartbeat WHERE seen_at IS NOT NULL"
+    )
+    for seen_at, stamp, lost, began_at, began_stamp in rows:
+        return Heartbeat(
+            late_s,
+            seen_at=min(cast("float", seen_at), now),
+            stamp=cast("float", stamp),
+            lost=bool(lost),
+            began_at=min(cast("float", began_at), now),
+            began_stamp=cast("float", began_stamp),
+        )
     return Heartbeat(late_s)
 
 

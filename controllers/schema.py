@@ -37,7 +37,8 @@ SCHEMA: Final = (
         "CREATE INDEX acts_at ON acts (at)",
         "CREATE TABLE holds (device TEXT PRIMARY KEY, until REAL NOT NULL)",
         """CREATE TABLE heartbeat (
-            one INTEGER PRIMARY KEY CHECK (one = 1), seen_at REAL, stamp REAL, lost INTEGER
+            one INTEGER PRIMARY KEY CHECK (one = 1), seen_at REAL, stamp REAL, lost INTEGER,
+            began_at REAL, began_stamp REAL
         )""",
     ),
     (

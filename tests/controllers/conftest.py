@@ -258,7 +258,7 @@ PRICE = Policy(
     values={"roof": Limit(500)},
     terms=Terms(lease_s=600, max_life_s=86_400, min_life_s=0),
 )
-HEARTBEAT = AlertmanagerSection(heartbeat=HeartbeatSection(match={"alertname": "Watchdog"}))
+HEARTBEAT = AlertmanagerSection(resend="1s", heartbeat=HeartbeatSection(match={"alertname": "Watchdog"}))
 
 
 @dataclass(slots=True)

@@ -25,7 +25,8 @@ OrderOf = Callable[..., Order]
 
 
 def beat(at: float) -> Heartbeat:
-    return Heartbeat(LATE_S).seen(at, at)
+    """Seen at that time, and never late before."""
+    return Heartbeat(LATE_S, at, at)
 
 
 @pytest.fixture

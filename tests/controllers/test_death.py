@@ -34,7 +34,9 @@ CONFIGURATION = Configuration(
                 terms=Terms(lease_s=600, max_life_s=7200),
             )
         },
-        alertmanager=AlertmanagerSection(heartbeat=HeartbeatSection(match={"alertname": "Watchdog"})),
+        alertmanager=AlertmanagerSection(
+            resend="1s", heartbeat=HeartbeatSection(match={"alertname": "Watchdog"})
+        ),
     ),
 )
 STORY: tuple[tuple[str, Status, Value], ...] = (

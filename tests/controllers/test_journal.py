@@ -152,9 +152,12 @@ async def test_what_is_kept_of_a_device_comes_back_by_its_serial_number(
 async def test_the_heartbeat_comes_back_but_never_from_the_future(folder: Path) -> None:
     journal = Journal(folder)
     assert records.last_heartbeat(journal, 300.0, 0.0) == Heartbeat(300.0)
-    await journal.commit(records.put_heartbeat(Heartbeat(300.0).seen(500.0, 510.0)))
+    await journal.commit(records.put_heartbeat(Heartbeat(300.0)))
+    assert records.last_heartbeat(journal, 300.0, 0.0) == Heartbeat(300.0)
+    await journal.commit(records.put_heartbeat(Heartbeat(300.0).seen(300.0, 310.0).seen(500.0, 510.0)))
 
-    assert records.last_heartbeat(journal, 200.0, 1000.0) == Heartbeat(200.0, 500.0, 510.0)
+    again = Heartbeat(200.0, 500.0, 510.0, began_at=300.0, began_stamp=310.0)
+    assert records.last_heartbeat(journal, 200.0, 1000.0) == again
     assert records.last_heartbeat(journal, 200.0, 400.0).late(600.0)
     journal.close()
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -32,7 +33,15 @@ PRICE = Policy(
 )
 POLICIES = Policies(
     policies={"price": PRICE},
-    alertmanager=AlertmanagerSection(heartbeat=HeartbeatSection(match={"alertname": "Watchdog"})),
+    alertmanager=AlertmanagerSection(
+        resend="5s", heartbeat=HeartbeatSection(match={"alertname": "Watchdog"})
+    ),
+)
+LISTED = replace(
+    POLICIES,
+    alertmanager=AlertmanagerSection(
+        url=urlsplit("http://127.0.0.1:9093"), heartbeat=HeartbeatSection(match={"alertname": "Watchdog"})
+    ),
 )
 KEY = ClaimKey("price", "f1", "roof")
 ROOF = DeviceConfig(name="roof", family="sec1000s")
@@ -60,6 +69,12 @@ def ledger(tmp_path: Path) -> Ledger:
 def curtailed(ledger: Ledger) -> Ledger:
     """With a heartbeat and a claim, both seen at 100."""
     return after_alerts(ledger, POLICIES, [watchdog(), price()])
+
+
+@pytest.fixture
+def listed(ledger: Ledger) -> Ledger:
+    """The same where Alertmanager is asked."""
+    return after_listing(rebound(ledger, LISTED, 0.0), LISTED, [watchdog(), price()], asked_at=100.0)
 
 
 def ended(ledger: Ledger) -> End | None:
@@ -97,9 +112,12 @@ def test_a_resolved_alert_with_a_later_heartbeat_ends_the_claim(curtailed: Ledge
     told = after_alerts(curtailed, POLICIES, [price(Status.RESOLVED, 160.0, ends_at=150.0)])
     assert ended(after_time(told, 161.0)) is None
 
-    proven = after_time(after_alerts(told, POLICIES, [watchdog(now=170.0)]), 170.0)
+    early = after_time(after_alerts(told, POLICIES, [watchdog(now=170.0)]), 170.0)
+    assert ended(early) is None, "it may have been sent before the end, and delivered by Alertmanager alone"
+
+    proven = after_time(after_alerts(early, POLICIES, [watchdog(now=171.0)]), 171.0)
     assert ended(proven) is End.RESOLVED
-    assert asked(proven, 170.0) is None
+    assert asked(proven, 171.0) is None
 
 
 def test_a_killed_prometheus_resolves_everything_and_loosens_nothing(curtailed: Ledger) -> None:  # S14
@@ -116,10 +134,42 @@ def test_an_old_resolved_heartbeat_that_comes_late_is_no_alarm(curtailed: Ledger
     assert not after.late(110.0)
 
 
-def test_what_alertmanager_no_longer_lists_ends_while_it_lists_the_heartbeat(curtailed: Ledger) -> None:
-    after = after_time(after_listing(curtailed, POLICIES, [watchdog(now=160.0)], asked_at=165.0), 165.0)
+def test_what_alertmanager_no_longer_lists_ends_with_the_next_heartbeat(listed: Ledger) -> None:
+    once = after_time(after_listing(listed, LISTED, [watchdog(now=160.0)], asked_at=165.0), 165.0)
+    again = after_time(after_listing(once, LISTED, [watchdog(now=160.0)], asked_at=170.0), 170.0)
+    assert (ended(once), ended(again), again.unproven) == (None, None, True)
 
-    assert ended(after) is End.RESOLVED
+    after = after_time(after_listing(again, LISTED, [watchdog(now=166.0)], asked_at=175.0), 175.0)
+    assert (ended(after), after.unproven) == (End.RESOLVED, False)
+
+
+def test_an_alertmanager_that_was_started_anew_ends_nothing(listed: Ledger) -> None:  # S14
+    """It knows no alert but those that Prometheus has sent since: the heartbeat may be the first of them."""
+    for at in (165.0, 170.0, 180.0):
+        listed = after_time(after_listing(listed, LISTED, [watchdog(now=160.0)], asked_at=at), at)
+        assert ended(listed) is None
+
+    after = after_listing(listed, LISTED, [price(now=215.0), watchdog(now=220.0)], asked_at=225.0)
+    assert ended(after_time(after, 225.0)) is None
+    assert after.claims[KEY].resolved_at is None
+
+
+def test_where_alertmanager_lists_a_delivered_heartbeat_proves_nothing(listed: Ledger) -> None:  # S14
+    """A killed Prometheus: the price is over by its own end, and its heartbeat is delivered once more."""
+    told = after_alerts(listed, LISTED, [price(Status.RESOLVED, 260.0, ends_at=250.0), watchdog(now=260.0)])
+    assert ended(after_time(told, 261.0)) is None
+
+    proven = after_listing(told, LISTED, [watchdog(now=251.0, seen_at=262.0)], asked_at=262.0)
+    assert ended(after_time(proven, 262.0)) is End.RESOLVED
+
+
+def test_a_prometheus_that_comes_back_has_to_judge_before_it_ends_anything(curtailed: Ledger) -> None:
+    gone = [price(Status.RESOLVED, 400.0, ends_at=390.0), watchdog(Status.RESOLVED, 400.0, ends_at=390.0)]
+    back = after_time(after_alerts(curtailed, POLICIES, gone), 400.0)
+    for now in range(1000, 1300, 60):
+        back = after_time(after_alerts(back, POLICIES, [watchdog(now=float(now))]), float(now))
+        assert ended(back) is End.EXPIRED
+    assert ended(after_time(after_alerts(back, POLICIES, [watchdog(now=1300.0)]), 1300.0)) is End.RESOLVED
 
 
 def test_an_empty_list_expires_and_keeps(curtailed: Ledger) -> None:  # S14

@@ -50,7 +50,9 @@ CONFIGURATION = Configuration(
             )
             for name, limit in LIMITS.items()
         },
-        alertmanager=AlertmanagerSection(heartbeat=HeartbeatSection(match={"alertname": "Watchdog"})),
+        alertmanager=AlertmanagerSection(
+            resend="1s", heartbeat=HeartbeatSection(match={"alertname": "Watchdog"})
+        ),
     ),
 )
 names = st.sampled_from(sorted(LIMITS))

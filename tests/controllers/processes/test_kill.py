@@ -18,7 +18,11 @@ pytestmark = pytest.mark.timeout(180)
 
 CONVERGED_S: Final = 5.0
 CAPACITY_W: Final = 11_000
-HEARTBEAT: Final = {"repeat_interval": "1m", "heartbeat": {"match": {"alertname": "Watchdog"}, "late": "5m"}}
+HEARTBEAT: Final = {
+    "repeat_interval": "1m",
+    "resend": "1ms",
+    "heartbeat": {"match": {"alertname": "Watchdog"}, "late": "5m"},
+}
 
 
 def site(device: dict[str, Any], **policy: Any) -> dict[str, Any]:
@@ -72,7 +76,7 @@ async def test_a_controller_killed_at_any_frame_of_a_limit_ends_what_was_begun(
 
             await controller.ready()
             wire.cut_at(**cut)
-            await controller.deliver(words.resolved("Price", at=time.time()))
+            await controller.deliver(words.resolved("Price", at=time.time() - 0.1))
             await controller.deliver(words.firing("Watchdog"))
             await controller.killed()
 
@@ -106,7 +110,7 @@ async def test_a_device_with_a_timer_lets_go_by_itself_and_is_taken_up_again(
 
             await controller.ready()
             wire.cut_at(3, delivered=True)
-            await controller.deliver(words.resolved("Price", at=time.time()))
+            await controller.deliver(words.resolved("Price", at=time.time() - 0.1))
             await controller.deliver(words.firing("Watchdog"))
             await controller.killed()
 
