@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 from zoneinfo import ZoneInfo
 
 from sunhelm.devices.clock import SYSTEM_CLOCK, Clock
@@ -55,6 +55,8 @@ class Family(Protocol):
 
 class RegisterFamily:
     """A family whose devices are registers: everything comes from `family.yaml` and the maps beside it."""
+
+    source_class: ClassVar[type[RegisterSource]] = RegisterSource
 
     def __init__(self, name: str, spec: FamilySpec, folder: Traversable) -> None:
         self.name = name
@@ -111,7 +113,7 @@ class RegisterFamily:
         def map_of(part: Part) -> RegisterMap:
             return self.map_of(part) if own is None or part is not self.spec.parts[0] else own
 
-        return RegisterSource(
+        return self.source_class(
             self, config, link, map_of=map_of, zone=surroundings.zone, clock=surroundings.clock
         )
 

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 DISCOVERY: Final = "discovery"
 """The group that looks again, hourly, for parts that were added; it has no samples."""
 
+_JUST_LOOKED_S: Final = 60.0
+"""A look for parts that is younger than this is as good as a new one."""
+
 NEVER_READ: Final = "-"
 """The group of registers that a block may pass over but nobody asks for."""
 
@@ -100,6 +103,12 @@ class RegisterSource:
         self._interpreter = lru_cache(maxsize=None)(self._interpreter_of)
         self._values: dict[str, dict[str, float | str]] = {}
         self._missed: set[str] = set()
+        self._looked_at: float | None = None
+
+    @property
+    def values(self) -> Values:
+        """What was last read."""
+        return self._values
 
     def turn(self, deadline: Deadline) -> AbstractAsyncContextManager[None]:
         return self.link.turn(deadline)
@@ -109,6 +118,7 @@ class RegisterSource:
             self.parts = await self._discovery.find(self.link, deadline)
             if not self.parts and self._family.spec.parts:
                 raise Rejected(f"nothing that family {self._family.name} knows answers")
+            self._looked_at = self._clock.monotonic()
         self._blocks.begin(Silence(deadline.within(self._family.spec.scrape.timeout)))
 
     async def close(self) -> None:
@@ -160,6 +170,9 @@ class RegisterSource:
             yield from self._sums(part, groups)
         yield from self._family.derive(samples, self._values)
         identity = self._family.identity(self._config, self._values)
+        awaited = "serial" in self._family.spec.identity and not identity.serial
+        if awaited and not any(group.endswith("identity") for group in groups):
+            return  # it would be shown without its serial number now, and as another device later
         yield Sample(CATALOGUE["device"], 1.0, astuple(identity), "what the device says of itself")
 
     def remarks(self) -> Iterable[Sample]:
@@ -174,6 +187,9 @@ class RegisterSource:
     async def _discover(self, deadline: Deadline) -> Fetched:
         started = self._clock.monotonic()
         requests = self.link.statistics.requests
+        looked_at, self._looked_at = self._looked_at, None
+        if looked_at is not None and started - looked_at < _JUST_LOOKED_S:
+            return Fetched(Outcome(taken_at=self._clock.time()))
         try:
             found = await self._discovery.find(self.link, deadline)
             missed = {part.name for part in self.parts} - {part.name for part in found}

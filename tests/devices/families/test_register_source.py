@@ -349,6 +349,18 @@ async def test_parts_that_were_away_at_the_start_are_looked_for_again(
     assert [part.name for part in source.parts] == ["system", "battery_225", "battery_227"]
 
 
+async def test_a_look_right_after_the_first_one_asks_nothing(
+    make_source: Make, link: Any, clock: Any
+) -> None:
+    source = make_source(SERVICES, {"system.csv": SYSTEM, "battery.csv": BATTERY})
+    services(link)
+    await source.prepare(Deadline.after(5, clock))
+    asked = len(link.spans)
+    fetched = await source.fetch([DISCOVERY], Deadline.after(5, clock))
+    assert fetched[DISCOVERY].outcome.ok
+    assert len(link.spans) == asked
+
+
 async def test_a_part_is_given_up_when_two_looks_in_a_row_miss_it(
     make_source: Make, link: Any, clock: Any
 ) -> None:
