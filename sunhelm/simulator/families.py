@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from sunhelm.simulator.clock import Clock
+from sunhelm.simulator.faces.deye import DeyeFace
 from sunhelm.simulator.faces.huawei import HuaweiFace, HuaweiServer
 from sunhelm.simulator.faces.prices import PriceServer
 from sunhelm.simulator.faces.sec1000 import Sec1000Box
@@ -19,6 +20,7 @@ from sunhelm.simulator.modbus_device import Limits
 from sunhelm.simulator.modbus_server import ModbusServer
 from sunhelm.simulator.plant import Plant
 from sunhelm.simulator.request_log import RequestLog
+from sunhelm.simulator.solarman import DEFAULT_SERIAL, SolarmanLogger
 
 
 class Endpoint(Protocol):
@@ -107,6 +109,26 @@ def _huawei(plant: Plant, clock: Clock, faults: Faults) -> Endpoint:
     return HuaweiServer(HuaweiFace(plant, clock=clock), faults=faults, clock=clock)
 
 
+_DEYE: Final = Limits(functions={3, 16})
+
+
+def _deye(plant: Plant, clock: Clock, faults: Faults) -> Endpoint:
+    face = DeyeFace(plant, clock=clock)
+    return ModbusServer(face, limits=_DEYE, single=True, faults=faults, clock=clock)
+
+
+def _deye_solarman(plant: Plant, clock: Clock, faults: Faults) -> Endpoint:
+    return SolarmanLogger(DeyeFace(plant, clock=clock), limits=_DEYE, faults=faults, clock=clock)
+
+
+def _hybrid(host: str, port: int) -> dict[str, object]:
+    return {"model": "SUN-12K-SG04LP3", "host": host, "port": port}
+
+
+def _behind_a_logger(host: str, port: int) -> dict[str, object]:
+    return {**_hybrid(host, port), "link": "solarman_v5", "logger_serial": DEFAULT_SERIAL}
+
+
 def _tariff(plant: Plant, clock: Clock, faults: Faults) -> Endpoint:
     return PriceServer(plant, clock=clock, faults=faults)
 
@@ -124,7 +146,11 @@ FAMILIES: Mapping[str, SimulatedFamily] = MappingProxyType(
         "sunspec": SimulatedFamily("Modbus TCP", _sunspec),
         "huawei": SimulatedFamily("Modbus TCP", _huawei),
         "sma": SimulatedFamily("Modbus TCP", _sma),
+        "deye": SimulatedFamily("Modbus TCP", _deye, device=_hybrid),
         "tariff": SimulatedFamily("HTTP", _tariff, device=_prices, cloud=True),
+        "deye_solarman": SimulatedFamily(
+            "Solarman V5", _deye_solarman, device=_behind_a_logger, family="deye"
+        ),
     }
 )
 """What can be played, by name, in the order of the ports."""

@@ -65,7 +65,20 @@ class Case:
 
 STATUS = ("sec1000s", BUSY, "the box knows one refusal, a status byte alone, and it means that it is busy")
 HANGS_UP = ("sec1000s", REFUSED, "hanging up before the head of a reply is how the box refuses a command")
+PASSED_OVER = ("givenergy", MUTE, "an answer to another client is no answer to us, and none comes")
+NO_CODES = ("givenergy", REFUSED, "the adapter refuses without saying why")
+WHOLE_PAGES = ("givenergy", FINE | REFUSED, "a page is refused whole")
 ONE_REQUEST = ("sec1000s", FINE, "its one or two requests take longer, but not too long")
+
+STALE = ("deye_solarman", MUTE, "it bears another sequence number, as a late answer does: nothing comes")
+NOBODY = ("deye_solarman", GONE, "the logger tells in its own words that the inverter does not answer it")
+
+RESTS = "a new connection has to rest for a second: time may run out before all was asked"
+
+
+def _rests(reasons: Reasons) -> tuple[str, Reasons, str]:
+    return "huawei", {*reasons, Reason.TIMEOUT}, RESTS
+
 
 EXCEPTIONS: dict[int, Reasons] = {
     code: BUSY if code in (5, 6) else REFUSED for code in (1, 2, 3, 4, 5, 6, 7, 8, 10, 11)
@@ -78,27 +91,45 @@ CASES = (
     Case("late", Late(), MUTE, "the answer comes when nobody waits, and must not be taken for the next one"),
     Case("truncate", Truncate(), MUTE, "the rest never comes"),
     Case("truncate_data", Truncate(keep=10), MUTE, "the rest never comes"),
-    Case("truncate_close", Truncate(close=True), GONE, "the connection breaks in the answer", (HANGS_UP,)),
-    Case("wrong_transaction", WrongTransaction(), WRONG, "an answer to somebody else's request"),
+    Case(
+        "truncate_close",
+        Truncate(close=True),
+        GONE,
+        "the connection breaks in the answer",
+        (HANGS_UP, _rests(GONE)),
+    ),
+    Case(
+        "wrong_transaction",
+        WrongTransaction(),
+        WRONG,
+        "an answer to somebody else's request",
+        (STALE, PASSED_OVER, _rests(WRONG)),
+    ),
     Case("duplicate", Duplicate(), FINE, "the second one is thrown away with its connection"),
     Case("trickle", Trickle(), MUTE, "a byte each 0.2 s takes longer than a request may"),
     Case(
         "trickle_fast", Trickle(seconds=0.01, size=3), SLOW, "what fits into the time comes", (ONE_REQUEST,)
     ),
     *(
-        Case(f"exception_{code}", ExceptionReply(code=code), reasons, "a refusal, or busy", (STATUS,))
+        Case(
+            f"exception_{code}",
+            ExceptionReply(code=code),
+            reasons,
+            "a refusal, or busy",
+            (STATUS, NO_CODES, _rests(reasons), *((NOBODY,) if code in (1, 11) else ())),
+        )
         for code, reasons in EXCEPTIONS.items()
     ),
     Case("exception_writes", ExceptionReply(code=4, on="write"), FINE, "nothing is ever written"),
     Case(
         "holes",
-        Holes(addresses=frozenset({842, 40085, 0x43})),
+        Holes(addresses=frozenset({842, 40085, 32088, 0x43})),
         FINE,
         "only the register that is not there is missing: it is found by bisecting",
-        (("sec1000s", FINE | REFUSED, "the box hangs up on a command that it does not know"),),
+        (("sec1000s", FINE | REFUSED, "the box hangs up on a command that it does not know"), WHOLE_PAGES),
     ),
     Case("corrupt_word", CorruptWord(), FINE | WRONG, "the frame is right; what the guards see is held back"),
-    Case("waking_zeros", WakingZeros(), FINE, "counters that read 0 are held back, all else is shown"),
+    Case("waking_zeros", WakingZeros(reads=2), FINE, "counters that read 0 are held back, all else is shown"),
     Case("half_open", HalfOpen(), MUTE, "the connection is made, and nothing is heard"),
     Case("refuse", Refuse(), GONE, "refused connections"),
     Case("night_refused", NightSleep(elevation=90.0), GONE, "gone by day is not asleep"),

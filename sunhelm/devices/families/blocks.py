@@ -30,6 +30,10 @@ _GIVE_UP_AFTER: Final = 2
 """So many blocks of a unit without an answer, and its others are not asked; so many units without one, and
 no answer from any other, and nothing more is asked."""
 
+_MOST_REFUSALS: Final = 24
+"""So many refusals of a unit and not one word from it in this read, and it is not asked for more: it is in
+trouble, and finding out register by register what it still has would take longer than anybody waits."""
+
 
 Place = tuple[int, str, Table, int]
 """Where a register stands: unit id, map, table and address."""
@@ -133,6 +137,7 @@ class Silence:
     answered: bool = False
     _blocks: dict[int, int] = field(default_factory=dict)
     _told: set[int] = field(default_factory=set)
+    _refusals: dict[int, int] = field(default_factory=dict)
 
     def heard(self, unit: int, *, words: bool) -> None:
         """Note that a unit has answered, with words or with a refusal."""
@@ -140,10 +145,16 @@ class Silence:
         self._blocks.pop(unit, None)
         if words:
             self._told.add(unit)
+        else:
+            self._refusals[unit] = self._refusals.get(unit, 0) + 1
 
     def has_told(self, unit: int) -> bool:
         """Whether a unit has answered with words, not only with refusals."""
         return unit in self._told
+
+    def refuses(self, unit: int) -> bool:
+        """Whether a unit has refused all that it was asked, and that was much."""
+        return unit not in self._told and self._refusals.get(unit, 0) >= _MOST_REFUSALS
 
     def deadline(self, deadline: Deadline) -> Deadline:
         """Return until when an answer is waited for, in a read until `deadline`."""
@@ -275,6 +286,9 @@ class BlockReader:
         unit = errand.part.unit
         if self.silence.is_hopeless(unit):
             self._fail(inside, Unreachable("no answer to the requests before this one"), result)
+            return
+        if self.silence.refuses(unit):
+            self._fail(inside, Rejected(f"unit {unit} refused the requests before this one"), result)
             return
         span = errand.span(block)
         try:

@@ -173,6 +173,9 @@ class RegisterSource:
         awaited = "serial" in self._family.spec.identity and not identity.serial
         if awaited and not any(group.endswith("identity") for group in groups):
             return  # it would be shown without its serial number now, and as another device later
+        awaited = "serial" in self._family.spec.identity and not identity.serial
+        if awaited and not any(group.endswith("identity") for group in groups):
+            return  # it would be shown without its serial number now, and as another device later
         yield Sample(CATALOGUE["device"], 1.0, astuple(identity), "what the device says of itself")
 
     def remarks(self) -> Iterable[Sample]:

@@ -1,0 +1,1 @@
+"""Deye and Sunsynk inverters."""
