@@ -8,6 +8,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 from sunhelm.simulator.faces.face import Face, ModbusException, Table
@@ -38,19 +39,30 @@ class Limits:
     write_words: int = 123
 
 
-class ModbusDevice:
-    """Answers request PDUs from a face and keeps the log."""
+Private = Callable[[int, bytes], bytes]
+"""Answers a PDU of a unit, of a function of the vendor's own; raises ModbusException."""
 
-    def __init__(self, face: Face, log: RequestLog, limits: Limits | None = None) -> None:
+
+class ModbusDevice:
+    """Answers request PDUs from a face and keeps the log. `private` are functions of the vendor's own."""
+
+    def __init__(
+        self,
+        face: Face,
+        log: RequestLog,
+        limits: Limits | None = None,
+        private: Mapping[int, Private] = MappingProxyType({}),
+    ) -> None:
         self._face = face
         self._log = log
         self._limits = limits or Limits()
-        self._handlers: Mapping[int, Callable[[int, bytes], bytes]] = {
+        self._handlers: Mapping[int, Private] = {
             READ_HOLDING: self._read,
             READ_INPUT: self._read,
             WRITE_SINGLE: self._write_single,
             WRITE_MULTIPLE: self._write_multiple,
             ENCAPSULATED: self._identify,
+            **private,
         }
 
     def answer(self, unit: int, pdu: bytes) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 
 from sunhelm.simulator.faces.face import Face, ModbusException, Table
 from sunhelm.simulator.faults.kinds import CorruptWord, ExceptionReply, Holes
@@ -43,6 +43,15 @@ class FaultyFace:
 
     def update(self) -> None:
         self._face.update()
+
+    def guarded(self, private: Callable[[int, bytes], bytes]) -> Callable[[int, bytes], bytes]:
+        """Return a function of the vendor's own that answers unless a fault is on."""
+
+        def answer(unit: int, pdu: bytes) -> bytes:
+            self._refuse("read")
+            return private(unit, pdu)
+
+        return answer
 
     def _refuse(self, act: str) -> None:
         fault = self._faults.strikes(ExceptionReply)
