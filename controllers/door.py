@@ -15,7 +15,7 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Middleware
 
 from sunhelm.configuration.secrets import SecretFile, SecretUnavailable
-from sunhelm.service.access import VISITOR
+from sunhelm.service.access import BASIC_CHALLENGE, VISITOR, credentials_of
 from sunhelm.service.listen import ListenAddress
 from sunhelm.service.origin import is_cross_site
 from sunhelm.service.webconfig_file import WebConfigFile
@@ -92,16 +92,13 @@ class Door:
     def _authenticate(self, request: web.Request) -> None:
         """Let through whom `web_config` has checked already; otherwise look at the token."""
         if self.bearer is not None:
-            scheme, _, token = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
             try:
                 secret = self.bearer.reveal()
             except SecretUnavailable as error:
                 raise web.HTTPServiceUnavailable(text="The token cannot be read.\n") from error
-            right = hmac.compare_digest(token.strip().encode(), secret.encode())
-            if scheme.lower() != "bearer" or not right:
-                raise web.HTTPUnauthorized(
-                    text="Unauthorized\n", headers={hdrs.WWW_AUTHENTICATE: 'Bearer realm="sunhelm"'}
-                )
+            shown = _shown(request.headers.get(hdrs.AUTHORIZATION, ""))
+            if not hmac.compare_digest(shown.encode(errors="replace"), secret.encode()):
+                raise web.HTTPUnauthorized(text="Unauthorized\n", headers=_challenge(request))
             request[VISITOR] = BEARER
         elif not self.without and not self._asks_others():
             raise web.HTTPForbidden(text="Refused: no authentication is configured any more.\n")
@@ -135,6 +132,21 @@ def known_hosts(addresses: Iterable[ListenAddress], more: Iterable[str]) -> froz
         | {f"[{host}]" if ":" in host else host.lower() for host in listening}
         | {host.lower() for host in more}
     )
+
+
+def _shown(header: str) -> str:
+    """Return the token in an Authorization header: as it is, or as the password that a browser asks for."""
+    scheme, _, rest = header.partition(" ")
+    if scheme.lower() == "bearer":
+        return rest.strip()
+    credentials = credentials_of(header)
+    return "" if credentials is None else credentials[1]
+
+
+def _challenge(request: web.Request) -> dict[str, str]:
+    """Return how to show who one is: on pages, browsers ask for a password, which is the token."""
+    asked = 'Bearer realm="sunhelm"' if request.path.startswith("/api/") else BASIC_CHALLENGE
+    return {hdrs.WWW_AUTHENTICATE: asked}
 
 
 def _follows_link(request: web.Request) -> bool:

@@ -17,7 +17,8 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 VISITOR: Final = web.RequestKey("visitor", str)
 """Who asks, once it is proven: a user's name, or the name in a client certificate."""
 
-_CHALLENGE: Final = {hdrs.WWW_AUTHENTICATE: 'Basic realm="sunhelm", charset="UTF-8"'}
+BASIC_CHALLENGE: Final = 'Basic realm="sunhelm", charset="UTF-8"'
+"""What makes a browser ask for a user and a password."""
 
 
 def access_control(web_config: WebConfigFile) -> Middleware:
@@ -56,7 +57,7 @@ def _certified_name(request: web.Request) -> str | None:
     return names[0] if names else None
 
 
-def _credentials(header: str) -> tuple[str, str] | None:
+def credentials_of(header: str) -> tuple[str, str] | None:
     """Return user and password of an Authorization header; None when it holds none."""
     scheme, _, encoded = header.partition(" ")
     if scheme.lower() != "basic":
@@ -70,7 +71,7 @@ def _credentials(header: str) -> tuple[str, str] | None:
 
 async def _user(request: web.Request, users: Mapping[str, str], passwords: PasswordCheck) -> str:
     """Return the name of the user who asks, or refuse the request."""
-    credentials = _credentials(request.headers.get(hdrs.AUTHORIZATION, ""))
+    credentials = credentials_of(request.headers.get(hdrs.AUTHORIZATION, ""))
     try:
         if credentials is not None and await passwords.passes(users, *credentials):
             return credentials[0]
@@ -78,4 +79,4 @@ async def _user(request: web.Request, users: Mapping[str, str], passwords: Passw
         raise web.HTTPServiceUnavailable(
             text="Too many passwords to check at once.\n", headers={hdrs.RETRY_AFTER: "5"}
         ) from None
-    raise web.HTTPUnauthorized(text="Unauthorized\n", headers=_CHALLENGE)
+    raise web.HTTPUnauthorized(text="Unauthorized\n", headers={hdrs.WWW_AUTHENTICATE: BASIC_CHALLENGE})

@@ -13,6 +13,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from aiohttp import encode_basic_auth
 from aiohttp.test_utils import TestClient, TestServer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -324,10 +325,29 @@ async def test_users_of_the_web_configuration_may_come_in_and_only_they(
         assert (await client.get("/-/healthy")).status == 200
 
 
-async def test_the_landing_page_leads_on(client: TestClient[Any, Any]) -> None:
-    answer = await client.get("/", headers=HEADERS)
+async def test_a_browser_shows_the_token_as_a_password(client: TestClient[Any, Any]) -> None:
+    refused = await client.get("/")
+    right, wrong = ({"Authorization": encode_basic_auth("anna", each)} for each in (TOKEN, "wrong"))
 
-    assert "/metrics" in await answer.text()
+    assert refused.headers["WWW-Authenticate"] == 'Basic realm="sunhelm", charset="UTF-8"'
+    assert (await client.get("/", headers=wrong)).status == 401
+    answer = await client.get("/", headers=right)
+    assert '<p class="who">bearer</p>' in await answer.text()
+
+
+async def test_the_page_tells_what_is_wrong_around_the_devices(
+    client: TestClient[Any, Any], controller: Controller
+) -> None:
+    async def page() -> str:
+        return await (await client.get("/", headers=HEADERS)).text()
+
+    assert "The heartbeat was never seen" in await page()
+    await post(client, delivery(alert("Watchdog", "w")))
+    await controller.judge()
+    assert "The heartbeat" not in await page()
+    await post(client, delivery(alert("Watchdog", "w", "resolved", ends="2096-05-28T20:26:40Z")))
+    await controller.judge()
+    assert "The heartbeat is late" in await page()
 
 
 async def metrics(client: TestClient[Any, Any]) -> dict[tuple[str, ...], float]:
