@@ -19,7 +19,7 @@ import yaml
 
 from sunhelm.cli.processes import ProcessEnded, Processes
 from sunhelm.cli.readiness import answers, takes_connections
-from sunhelm.simulator.families import FAMILIES, PORT_OFFSETS
+from sunhelm.simulator.families import FAMILIES, PORT_OFFSETS, secret_files
 from sunhelm.simulator.families import site_file as simulated_site_file
 
 NAME: Final = "demo"
@@ -160,6 +160,10 @@ class Demo:
             "simulator", [*simulate, *self.simulation], takes_connections(HOST, self.ports.device(first))
         )
         site = self._write("sunhelm.yml", site_file(self.ports))
+        for name, secret in secret_files(FAMILIES).items():
+            file = self.folder / name
+            file.touch(0o600)
+            file.write_text(secret, encoding="utf-8")
         turns = self.folder / "run"
         turns.mkdir()
         listen = f"{HOST}:{self.ports.exporter}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final, Protocol
 
@@ -11,6 +11,7 @@ from sunhelm.simulator.clock import Clock
 from sunhelm.simulator.faces.deye import DeyeFace
 from sunhelm.simulator.faces.huawei import HuaweiFace, HuaweiServer
 from sunhelm.simulator.faces.prices import PriceServer
+from sunhelm.simulator.faces.redback import CLIENT_ID, EMAIL, PASSWORD, SECRET, RedbackCloud
 from sunhelm.simulator.faces.sec1000 import Sec1000Box
 from sunhelm.simulator.faces.sma import SmaFace
 from sunhelm.simulator.faces.sunspec import SunSpecFace
@@ -53,7 +54,8 @@ class SimulatedFamily:
 
     `device` returns what a site file says of it when it is played at a host and port, besides its family,
     which is `family`, or named as this where that is empty. `account` returns the account that the device
-    names, for a cloud. `cloud` says that it is reached over HTTP, where faults are others than on a wire.
+    names, for a cloud, and `secrets` are the files beside the site file where that finds its secrets. `cloud`
+    says that it is reached over HTTP, where faults are others than on a wire.
     """
 
     protocol: str
@@ -62,6 +64,7 @@ class SimulatedFamily:
     account: Callable[[str, int], Mapping[str, object]] | None = None
     family: str = ""
     cloud: bool = False
+    secrets: Mapping[str, str] = field(default_factory=dict)
 
 
 PORT_OFFSETS: Mapping[str, int] = MappingProxyType(
@@ -129,6 +132,27 @@ def _behind_a_logger(host: str, port: int) -> dict[str, object]:
     return {**_hybrid(host, port), "link": "solarman_v5", "logger_serial": DEFAULT_SERIAL}
 
 
+def _redback(plant: Plant, clock: Clock, faults: Faults) -> Endpoint:
+    return RedbackCloud(plant, faults=faults, clock=clock)
+
+
+def _of_an_account(host: str, port: int) -> dict[str, object]:
+    del host, port
+    return {"account": "redback"}
+
+
+def _owner(host: str, port: int) -> dict[str, object]:
+    base = f"http://{host}:{port}"
+    return {
+        "family": "redback",
+        "client_id": CLIENT_ID,
+        "client_secret_file": "redback_secret",
+        "username": EMAIL,
+        "password_file": "redback_password",
+        **dict.fromkeys(("url", "sign_in_url", "portal_url"), base),
+    }
+
+
 def _tariff(plant: Plant, clock: Clock, faults: Faults) -> Endpoint:
     return PriceServer(plant, clock=clock, faults=faults)
 
@@ -147,6 +171,14 @@ FAMILIES: Mapping[str, SimulatedFamily] = MappingProxyType(
         "huawei": SimulatedFamily("Modbus TCP", _huawei),
         "sma": SimulatedFamily("Modbus TCP", _sma),
         "deye": SimulatedFamily("Modbus TCP", _deye, device=_hybrid),
+        "redback": SimulatedFamily(
+            "HTTP",
+            _redback,
+            device=_of_an_account,
+            account=_owner,
+            cloud=True,
+            secrets={"redback_secret": SECRET, "redback_password": PASSWORD},
+        ),
         "tariff": SimulatedFamily("HTTP", _tariff, device=_prices, cloud=True),
         "deye_solarman": SimulatedFamily(
             "Solarman V5", _deye_solarman, device=_behind_a_logger, family="deye"
@@ -163,6 +195,11 @@ def site_sections(name: str, host: str, port: int) -> dict[str, dict[str, dict[s
     if played.account is None:
         return {"devices": {name: device}}
     return {"accounts": {name: dict(played.account(host, port))}, "devices": {name: device}}
+
+
+def secret_files(names: Iterable[str]) -> dict[str, str]:
+    """Return the content of the files, by name, that a site file for these families wants beside itself."""
+    return {file: content for name in names for file, content in FAMILIES[name].secrets.items()}
 
 
 def site_file(names: Iterable[str], host: str, ports: Mapping[str, int]) -> dict[str, Any]:

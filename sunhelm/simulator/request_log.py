@@ -10,6 +10,7 @@ _RECENT: Final = 10_000
 
 HTTP_GET: Final = 0x100
 HTTP_OTHER: Final = 0x101
+HTTP_SIGN_IN: Final = 0x102
 """What stands for the function of a request over HTTP."""
 
 

@@ -24,6 +24,8 @@ async def test_a_full_read_of_a_device_writes_nothing(family: str, tmp_path: Pat
         content = site_file([family], "127.0.0.1", {family: endpoint.port})
         for name, secret in secret_files([family]).items():
             (tmp_path / name).write_text(secret)
+        for name, secret in secret_files([family]).items():
+            (tmp_path / name).write_text(secret)
         content["devices"][family]["profile"] = "full"
         (tmp_path / "sunhelm.yml").write_text(json.dumps(content))
         steering = repr(site.plant.steering)

@@ -20,7 +20,7 @@ from sunhelm.devices.families.register_source import DISCOVERY
 from sunhelm.devices.reading import Outcome, Reading, Sample
 from sunhelm.devices.site import Site, load_site
 from sunhelm.simulator.faces.sec1000 import Sec1000Box
-from sunhelm.simulator.families import FAMILIES, Endpoint, site_sections
+from sunhelm.simulator.families import FAMILIES, Endpoint, secret_files, site_sections
 from sunhelm.simulator.faults import CorruptWord, Faults
 from sunhelm.simulator.modbus_framing import RtuFraming
 from sunhelm.simulator.modbus_server import ModbusServer
@@ -132,8 +132,8 @@ class Bench:
 
     async def truth(self) -> Truth:
         """Return what a device without faults shows now, by group."""
-        if self._twin is None or not hasattr(self._twin.source, "parts"):
-            self._twin = self.open_twin()  # what is no source of registers has guards of its own
+        if self._twin is None or isinstance(self.twin_endpoint, Sec1000Box):
+            self._twin = self.open_twin()  # the source of a SEC1000 has guards of its own
         source = self._twin.source
         deadline = Deadline.after(60.0, self.clock)
         async with source.turn(deadline):
@@ -144,8 +144,8 @@ class Bench:
         assert not failed
         samples = [sample for group in fetched.values() for sample in group.samples]
         true: Truth = {name: {} for name in ("", *groups)}
-        for sample in (*samples, *source.derive(samples, groups)):
-            true[sample.group][sample.quantity.metric, sample.labels] = sample
+        for sample in (*samples, *source.derive(samples, groups), *source.remarks()):
+            true.setdefault(sample.group, {})[sample.quantity.metric, sample.labels] = sample
         return true
 
     async def close(self) -> None:
@@ -167,12 +167,23 @@ async def _bench(
     await twin.open("127.0.0.1", 0)
     family, _, link = variant.partition(" ")
     file = folder / "sunhelm.yml"
-    devices = {
-        name: site_sections(family, "127.0.0.1", port)["devices"][family] | ({"link": link} if link else {})
-        for name, port in (("device", endpoint.port), ("twin", twin.port))
+    content: dict[str, Any] = {
+        "site": {
+            "name": "home",
+            "zone": "Europe/Berlin",
+            "location": {"latitude": 52.5, "longitude": 13.4},
+        },
+        "devices": {},
     }
-    place = {"zone": "Europe/Berlin", "location": {"latitude": 52.5, "longitude": 13.4}}
-    file.write_text(json.dumps({"site": {"name": "home", **place}, "devices": devices}), encoding="utf-8")
+    for name, port in (("device", endpoint.port), ("twin", twin.port)):
+        sections = site_sections(family, "127.0.0.1", port)
+        content["devices"][name] = sections["devices"][family] | ({"link": link} if link else {})
+        if "accounts" in sections:
+            content.setdefault("accounts", {})[name] = sections["accounts"][family]
+            content["devices"][name]["account"] = name
+    for name, secret in secret_files([family]).items():
+        (folder / name).write_text(secret)
+    file.write_text(json.dumps(content), encoding="utf-8")
     site = load_site(file).site
     bench = Bench(
         clock,

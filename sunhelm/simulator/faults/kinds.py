@@ -151,5 +151,12 @@ class OneClient(Fault):
     how: Literal["closed", "silent"] = "closed"
 
 
-FAULTS: Mapping[str, type[Fault]] = MappingProxyType({kind.name: kind for kind in Fault.__subclasses__()})
-"""Every kind of fault by its name."""
+@dataclass(frozen=True, kw_only=True)
+class CloudFault(Fault):
+    """Something that goes wrong at a cloud only; the kinds are in `sunhelm.simulator.faults.cloud`."""
+
+
+FAULTS: Mapping[str, type[Fault]] = MappingProxyType(
+    {kind.name: kind for kind in Fault.__subclasses__() if kind is not CloudFault}
+)
+"""Every kind of fault that any device can have, by its name."""
