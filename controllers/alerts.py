@@ -88,7 +88,7 @@ class Delivery(_Model):
 
     version: Literal["4"]
     alerts: Annotated[list[DeliveredAlert], Field(max_length=MOST_ALERTS)]
-    truncated: Annotated[int, Field(alias="truncatedAlerts", ge=0)] = 0
+    truncated: Annotated[int, Field(alias="truncatedAlerts", ge=0, strict=False)] = 0
 
 
 class _ListedStatus(_Model):
