@@ -11,6 +11,7 @@ from sunhelm.devices.control import (
     ControlledDevice,
     Discharge,
     Mode,
+    Promise,
     Schedule,
     SelfConsumption,
     Value,
@@ -41,6 +42,15 @@ def planned(device: ControlledDevice, schedule: Schedule, name: str, cause: str 
         for kept in _ways(device, schedule, reasons):
             return Planned(id=name, device=device.name, schedule=schedule, cause=cause, kept=kept)
     raise ValueError("; ".join(dict.fromkeys(reasons)))
+
+
+def schedule_promise(device: ControlledDevice) -> Promise | None:
+    """Return what is promised of its schedules: of its own, else of what we would keep them by."""
+    if device.schedules is not None:
+        return device.schedules.promise
+    wanted = {Action.CHARGE, Action.DISCHARGE, Action.SET_MODE}
+    handles = device.handles.values()
+    return next((each.promise for each in handles if wanted.intersection(each.promise.actions)), None)
 
 
 def _ways(device: ControlledDevice, schedule: Schedule, reasons: list[str]) -> Iterator[Kept]:

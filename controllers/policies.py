@@ -15,7 +15,6 @@ from pydantic import BeforeValidator, Field
 
 from controllers.claims import ClaimKey, Order, Terms
 from controllers.demand import state_of
-from controllers.parameters import PARAMETERS
 from sunhelm.configuration.mistakes import found
 from sunhelm.configuration.validation import Section
 from sunhelm.devices.amounts import Seconds
@@ -33,12 +32,6 @@ _RESENDS_UNTIL_FORGOTTEN: Final = 4
 def _labels(value: object) -> object:
     if isinstance(value, dict) and not value:
         raise ValueError("is empty; name at least one label, such as alertname")
-    return value
-
-
-def _action(value: object) -> object:
-    if isinstance(value, str) and value in {action.value for action in Action} - set(PARAMETERS):
-        raise ValueError(f"{found(value)} is nothing that this version lets a policy ask for")
     return value
 
 
@@ -88,8 +81,9 @@ class PolicySection(Section):
     """One entry of the section `policies`, but for what stands under `with`."""
 
     match: Labels
-    device: str
-    action: Annotated[Action, BeforeValidator(_action)]
+    device: str | None = None
+    group: str | None = None
+    action: Action
     parameters: Mapping[str, object] = Field(default_factory=dict, alias="with")
     lease: Annotated[Seconds, Field(gt=0)] | None = None
     min_life: Seconds = 600.0
@@ -123,10 +117,10 @@ class Policy:
         """Return whether an alert with these labels is meant."""
         return all(labels.get(name) == value for name, value in self.match.items())
 
-    def order(self, fingerprint: str, labels: Mapping[str, str]) -> Order | None:
-        """Return what the alert asks for; None when its label names no device that is meant."""
-        device = labels.get(DEVICE_LABEL, "") if self.from_label else next(iter(self.values))
-        return self.order_on(device, fingerprint) if device in self.values else None
+    def orders(self, fingerprint: str, labels: Mapping[str, str]) -> list[Order]:
+        """Return what the alert asks for, of each device that it is about."""
+        devices = (labels.get(DEVICE_LABEL, ""),) if self.from_label else self.values
+        return [self.order_on(device, fingerprint) for device in devices if device in self.values]
 
     def order_on(self, device: str, fingerprint: str) -> Order:
         """Return what it asks of one of its devices."""
@@ -195,8 +189,7 @@ class Policies:
     def orders(self, fingerprint: str, labels: Mapping[str, str]) -> list[tuple[Policy, Order]]:
         """Return all that an alert asks for."""
         matching = [policy for policy in self.policies.values() if policy.matches(labels)]
-        orders = ((policy, policy.order(fingerprint, labels)) for policy in matching)
-        return [(policy, order) for policy, order in orders if order is not None]
+        return [(policy, order) for policy in matching for order in policy.orders(fingerprint, labels)]
 
     def values(self, device: str) -> dict[str, tuple[Value, ...]]:
         """Return every value that any policy may ever ask of the states of a device."""

@@ -7,6 +7,7 @@ from hashlib import blake2b
 
 from controllers.claims import PERSON, SCHEDULE, Claim, ClaimKey
 from controllers.device_loop import DeviceLoop
+from controllers.means import schedule_promise
 from controllers.people import (
     CapabilityRecord,
     ClaimRecord,
@@ -132,18 +133,10 @@ def capabilities(config: DeviceConfig, device: ControlledDevice) -> Iterator[Cap
         yield _capability(config, device.watchdog.promise, "task", "native")
     if device.schedules is not None:
         yield _capability(config, device.schedules.promise, "schedule", "native")
-    elif kept := _keeps_schedules(device):
+    elif kept := schedule_promise(device):
         yield _capability(config, kept, "schedule", "kept", (Action.CREATE_SCHEDULE, Action.DELETE_SCHEDULE))
     if device.envelopes is not None:
         yield _capability(config, device.envelopes.promise, "envelope", "native")
-
-
-def _keeps_schedules(device: ControlledDevice) -> Promise | None:
-    """Return the promise of what a schedule is kept by where the device has none."""
-    wanted = {Action.CHARGE, Action.DISCHARGE, Action.SET_MODE}
-    return next(
-        (each.promise for each in device.handles.values() if wanted.intersection(each.promise.actions)), None
-    )
 
 
 def _capability(

@@ -182,7 +182,8 @@ class Promise:
     renewed. `renew_s` is how often it has to be written again to hold what was asked; None is once.
     `hazards` are those of single values that are other ones, by `name_of_value`; putting back what was found
     needs nobody's leave. `owner_low` and `owner_high` are the ends of what the owner ever wants, from the
-    site file: a limit switched off and on again goes to these.
+    site file: a limit switched off and on again goes to these. `meters_grid` is whether a limiter of the
+    export measures at the grid point itself, and so counts what other devices export.
     What is `blind` cannot be read at all, only seen to work once it was told: nothing of it is the owner's to
     restore, and what ends it hands the device back to itself.
     `doubts` says what the family's docs page has to say of sources that contradict each other.
@@ -206,6 +207,7 @@ class Promise:
     owner_low: float | None = None
     owner_high: float | None = None
     blind: bool = False
+    meters_grid: bool = True
     doubts: str = ""
 
     def hazard_of(self, value: Value) -> Hazard:

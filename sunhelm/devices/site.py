@@ -26,7 +26,7 @@ from sunhelm.devices.sections import NAME, Account, DeviceSection, Location, Sit
 
 Entry = TypeVar("Entry", bound=BaseModel)
 
-SECTIONS: Final = ("site", "accounts", "devices", "web", "influxdb", "alertmanager", "policies")
+SECTIONS: Final = ("site", "accounts", "devices", "web", "influxdb", "alertmanager", "groups", "policies")
 """Every section that the file may have, whoever reads it."""
 
 

@@ -55,6 +55,12 @@ PROMISES = {
         promise("mode", Action.SET_MODE, hazards={"native:off": Hazard.PERSON}),
         promise("current_limits", Action.SET_CURRENT_LIMITS),
         promise("soc_limits", Action.SET_SOC_LIMITS),
+        promise("production_limit", Action.LIMIT_PRODUCTION),
+        promise("task:set_clock", Action.SET_CLOCK),
+        promise("task:restart", Action.RESTART, hazard=Hazard.PERSON),
+        promise("task:reset_watchdog", Action.RESET_WATCHDOG),
+        promise("task:envelope", Action.CREATE_ENVELOPE),
+        promise("schedules", Action.CREATE_SCHEDULE, Action.DELETE_SCHEDULE),
         promise("setting:power_factor", Action.SET, low=0.8, high=1.0),
         promise("setting:capacity", Action.SET, hazard=Hazard.NEVER),
     )
@@ -148,11 +154,17 @@ def test_what_is_out_of_range_is_refused_when_it_is_read(  # S25
 @pytest.mark.parametrize(
     ("action", "parameters", "words"),
     [
-        ("limit_production", "{limit: 0W}", "not possible on roof; it can charge, discharge, limit_export"),
+        ("delete_envelope", "{}", "not possible on roof; it can charge, create_envelope, create_schedule"),
         ("set", "{setting: wifi, value: 1}", "not possible on roof"),
         ("set", "{setting: capacity, value: 1}", "is never done"),
         ("set_mode", "{mode: 'native:off'}", "for a person only"),
-        ("restart", "{}", "nothing that this version lets a policy ask for"),
+        ("restart", "{}", "is for a person only"),
+        ("set_clock", "{at: now}", "is not known here"),
+        ("reset_watchdog", "{}", "allow_unlimited: 10s"),
+        ("create_schedule", "{start: now, mode: idle}", "give either end or duration"),
+        ("create_schedule", "{start: noon, end: '14:00', mode: idle}", '"noon" is not a time'),
+        ("create_schedule", "{start: now, duration: 1h, mode: idle, power: 1kW}", "force_charge"),
+        ("create_envelope", "{start: now, duration: 1h}", "an envelope bounds something"),
         ("curtail", "{}", '"curtail" is not'),
     ],
 )
@@ -244,9 +256,9 @@ def test_a_label_may_name_the_device_among_those_that_may_be_commanded(tmp_path:
     one = only(tmp_path, "limit_export", "{limit: 0W}", device="from_label")
 
     assert set(one.values) == {"roof", "shed"}
-    assert one.order("f", {"device": "shed"}).key.device == "shed"
-    assert one.order("f", {"device": "meter"}) is None
-    assert one.order("f", {}) is None
+    assert [order.key.device for order in one.orders("f", {"device": "shed"})] == ["shed"]
+    assert one.orders("f", {"device": "meter"}) == []
+    assert one.orders("f", {}) == []
 
 
 def test_labels_match_exactly_and_all_of_them(tmp_path: Path) -> None:
@@ -326,3 +338,84 @@ def test_an_owner_may_allow_what_only_the_family_knows(tmp_path: Path) -> None:
     assert configuration.site.devices["gx"].control.allow == ("charge", "external_control")
     (wrong,) = mistakes(tmp_path, gx + "{enabled: true, allow: [internal_control]}}\n")
     assert "external_control" in wrong
+
+
+def test_a_policy_may_ask_for_a_task(tmp_path: Path) -> None:
+    configuration = load(
+        tmp_path, SITE + HEARTBEAT + policy("set_clock", "{}", cooldown="1d", most_a_day="1")
+    )
+    (task,) = configuration.policies.tasks.values()
+
+    assert (task.action, task.devices, task.cooldown_s, task.most_a_day) == (
+        Action.SET_CLOCK,
+        ("roof",),
+        86_400.0,
+        1,
+    )
+    assert configuration.policies.tasks_for({"alertname": "A"}) == [(task, "roof")]
+    assert configuration.policies.tasks_for({"alertname": "Other"}) == []
+
+
+def test_a_watchdog_reset_needs_a_heartbeat(tmp_path: Path) -> None:
+    text = SITE.replace("allow: [", "allow_unlimited: 10s, allow: [")
+    assert load(tmp_path, text + HEARTBEAT + policy("reset_watchdog", "{}")).policies.tasks
+
+    (mistake,) = mistakes(tmp_path, text + policy("reset_watchdog", "{}"))
+    assert "without an alertmanager.heartbeat" in mistake
+
+
+GROUPS = "groups: {both: [roof, shed]}\n"
+
+
+def grouped(action: str, limit: str = "5kW") -> str:
+    text = policy(action, f"{{limit: {limit}}}").replace("device: roof", "group: both")
+    site = SITE.replace("host: 192.0.2.9", "host: 192.0.2.9, rated_power: 30kW")
+    return site + HEARTBEAT + GROUPS + text
+
+
+def test_the_export_of_a_group_is_limited_in_full_at_each_member_that_meters_it(tmp_path: Path) -> None:
+    def some(config: Any, site: object) -> Mapping[str, Promise]:
+        meters = config.name == "shed"
+        return {"x": promise("export_limit", Action.LIMIT_EXPORT, meters_grid=meters)}
+
+    (one,) = load(tmp_path, grouped("limit_export")).policies.policies.values()
+    assert one.values == {"roof": Limit(5000), "shed": Limit(5000)}
+    assert [order.key.device for order in one.orders("f", {})] == ["roof", "shed"]
+
+    (one,) = load(tmp_path, grouped("limit_export", "50%"), promises=some).policies.policies.values()
+    assert one.values == {"shed": Limit(20_000)}
+
+
+def test_a_group_without_a_meter_is_refused(tmp_path: Path) -> None:
+    def none(config: Any, site: object) -> Mapping[str, Promise]:
+        return {"x": promise("export_limit", Action.LIMIT_EXPORT, meters_grid=False)}
+
+    (mistake,) = mistakes(tmp_path, grouped("limit_export"), promises=none)
+    assert "no limiter of roof or shed measures at the grid point" in mistake
+
+
+def test_the_production_of_a_group_is_shared_by_rated_power(tmp_path: Path) -> None:
+    (one,) = load(tmp_path, grouped("limit_production", "8kW")).policies.policies.values()
+
+    assert one.values == {"roof": Limit(2000), "shed": Limit(6000)}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (grouped("limit_production").replace(", rated_power: 30kW", ""), "there is no rated_power of shed"),
+        (grouped("limit_export").replace("group: both", "group: all"), '"all" is not one of the groups'),
+        (
+            grouped("limit_export").replace("group: both", "group: both\n    device: roof"),
+            "a device or a group",
+        ),
+        (grouped("charge").replace("{limit: 5kW}", "{power: 1kW}"), "charge is for one device"),
+        (grouped("limit_export").replace("[roof, shed]", "[roof, meter]"), '"meter" may only be read'),
+        (grouped("limit_export").replace("[roof, shed]", "[roof, shde]"), 'Did you mean "shed"?'),
+        (grouped("limit_export").replace("[roof, shed]", "[roof, roof]"), "is there twice"),
+        (grouped("limit_export").replace("[roof, shed]", "roof"), "is not a list of devices"),
+        (grouped("limit_export").replace("{both: [roof, shed]}", "[]"), "is not a mapping"),
+    ],
+)
+def test_what_is_wrong_with_a_group_is_said(tmp_path: Path, text: str, words: str) -> None:
+    assert any(words in mistake for mistake in mistakes(tmp_path, text))

@@ -103,6 +103,7 @@ def promise(
         owner_low=owner_low,
         owner_high=owner_high,
         blind=writable.blind,
+        meters_grid=writable.meters_grid,
         doubts=writable.doubts,
     )
 

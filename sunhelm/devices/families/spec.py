@@ -254,6 +254,7 @@ class Writable(_Model):
     again.
     What is `blind` cannot be read at all, only seen to work once it was told.
     `registers` are those that it commands, as "part.register": they are no settings of their own.
+    `meters_grid` is whether a limiter of the export measures at the grid point itself.
     `doubts` is what sources leave open.
     """
 
@@ -274,6 +275,7 @@ class Writable(_Model):
     renew: Seconds | None = None
     blind: bool = False
     registers: tuple[str, ...] = ()
+    meters_grid: bool = True
     doubts: str = ""
 
 
