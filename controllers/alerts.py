@@ -63,6 +63,11 @@ def _unix_time(value: object) -> float:
     return (moment - _EPOCH).total_seconds()
 
 
+def _whole(value: object) -> object:
+    """Take 3.0 for the whole number that it is in JSON."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 Time = Annotated[
     float, BeforeValidator(_unix_time), WithJsonSchema({"type": "string", "format": "date-time"})
 ]
@@ -88,7 +93,7 @@ class Delivery(_Model):
 
     version: Literal["4"]
     alerts: Annotated[list[DeliveredAlert], Field(max_length=MOST_ALERTS)]
-    truncated: Annotated[int, Field(alias="truncatedAlerts", ge=0, strict=False)] = 0
+    truncated: Annotated[int, Field(alias="truncatedAlerts", ge=0), BeforeValidator(_whole)] = 0
 
 
 class _ListedStatus(_Model):
