@@ -46,7 +46,7 @@ _CHANGE: Final = {IMPORT: _IMPORT_CHANGE, FEED_IN: _FEED_IN_CHANGE}
 class _Known(Protocol):
     """Prices of one direction in the owner's currency, whoever sets them."""
 
-    def price(self, unix_time: float) -> float | None:
+    def value(self, unix_time: float) -> float | None:
         """Return the price for a kWh at this time; None when nobody has told it."""
 
     def next_change(self, unix_time: float) -> float | None:
@@ -157,11 +157,11 @@ class TariffSource:
         now_quantity = CATALOGUE[f"tariff_{direction}"]
         ahead_quantity = CATALOGUE[f"tariff_{direction}_ahead"]
         currency = self.tariff.currency
-        price = prices.price(now)
+        price = prices.value(now)
         if price is not None:
             yield Sample(now_quantity, price, (currency,), told_by, direction)
         for hours in _HOURS_AHEAD:
-            price = prices.price(now + 3600.0 * hours)
+            price = prices.value(now + 3600.0 * hours)
             if price is not None:
                 yield Sample(ahead_quantity, price, (currency, str(hours)), told_by, direction)
         changes_at = prices.next_change(now)

@@ -11,7 +11,7 @@ from sunhelm.devices.clock import Deadline
 from sunhelm.devices.errors import DeviceError, Malformed
 from sunhelm.devices.families.base import Surroundings
 from sunhelm.devices.families.tariff.markets import Numbers, ask
-from sunhelm.devices.families.tariff.periods import Periods
+from sunhelm.devices.families.timeline import Timeline
 from sunhelm.devices.links.http import HttpLink
 from sunhelm.devices.markets import Market
 
@@ -66,19 +66,19 @@ class Feed:
                 _log.info("prices_renewed", device=self.device, market=self.market.market)
             self._failure = None
 
-    def prices(self, direction: str, market: Market) -> Periods:
+    def prices(self, direction: str, market: Market) -> Timeline:
         """Return the prices of a direction, as `market` makes them the owner's.
 
         Raises DeviceError when the price that is in force now is not known: a forecast is none.
         """
         now = self.surroundings.clock.time()
-        numbers = self._numbers.get(direction, Periods())
+        numbers = self._numbers.get(direction, Timeline())
         period = numbers.at(now)
         if period is None or period.forecast:
             if self._failure is not None:
                 raise self._failure
             raise Malformed(f"{self.market.market}: tells no price of {direction} for now")
-        return Periods(tuple(each._replace(price=market.price(each.price)) for each in numbers.periods))
+        return Timeline(tuple(each._replace(value=market.price(each.value)) for each in numbers.periods))
 
     def _is_due(self, now: float) -> bool:
         since = now - self._asked_at

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from sunhelm.devices.clock import Deadline
 from sunhelm.devices.errors import Malformed
-from sunhelm.devices.families.tariff.periods import Period, Periods
+from sunhelm.devices.families.timeline import Period, Timeline
 from sunhelm.devices.links.answers import utc
 from sunhelm.devices.links.http import HttpLink
 from sunhelm.devices.markets import Amber, Awattar, EnergyCharts, Market, Octopus
@@ -21,7 +21,7 @@ IMPORT: Final = "import"
 FEED_IN: Final = "feed_in"
 _DIRECTIONS: Final = (IMPORT, FEED_IN)
 
-Numbers = Mapping[str, Periods]
+Numbers = Mapping[str, Timeline]
 """The market's own numbers of each direction that it has."""
 
 _HOUR_S: Final = 3600.0
@@ -84,7 +84,7 @@ def _numbers(market: Market, answer: object) -> Numbers:
             periods = _awattar(_mapping(answer))
         case Octopus():
             periods = _octopus(_mapping(answer))
-    return dict.fromkeys(_DIRECTIONS, Periods.of(periods))
+    return dict.fromkeys(_DIRECTIONS, Timeline.of(periods))
 
 
 def _energy_charts(answer: Mapping[str, object]) -> Iterator[Period]:
@@ -126,8 +126,8 @@ def _amber(answer: object) -> Numbers:
         if each["channelType"] == "general":
             periods[IMPORT].append(period)
         elif each["channelType"] == "feedIn":
-            periods[FEED_IN].append(period._replace(price=-price))
-    return {direction: Periods.of(found) for direction, found in periods.items()}
+            periods[FEED_IN].append(period._replace(value=-price))
+    return {direction: Timeline.of(found) for direction, found in periods.items()}
 
 
 def _mapping(value: object) -> Mapping[str, object]:

@@ -26,7 +26,7 @@ class Prices:
     rates: Sequence[Rate]
     zone: ZoneInfo
 
-    def price(self, unix_time: float) -> float:
+    def value(self, unix_time: float) -> float:
         """Return the price for a kWh at this time."""
         today = local_day(unix_time, self.zone)
         return next(
@@ -39,7 +39,7 @@ class Prices:
     def next_change(self, unix_time: float) -> float | None:
         """Return when the price becomes another one; None when it never does."""
         today = local_day(unix_time, self.zone)
-        now = self.price(unix_time)
+        now = self.value(unix_time)
         moments = {
             moment
             for rate in self.rates
@@ -47,7 +47,7 @@ class Prices:
             for moment in period
             if moment > unix_time
         }
-        return next((moment for moment in sorted(moments) if self.price(moment) != now), None)
+        return next((moment for moment in sorted(moments) if self.value(moment) != now), None)
 
     def _periods(self, rate: Rate, today: date, days: range) -> Iterator[tuple[float, float]]:
         for offset in days:

@@ -6,19 +6,17 @@ Unix time; an empty list takes them back.
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Final
-
-from aiohttp import web
+from typing import Final, cast
 
 from sunhelm.simulator.clock import MACHINE_CLOCK, Clock
 from sunhelm.simulator.faces.prices.market import HOUR_S, Market, Price
-from sunhelm.simulator.faults import Delay, ExceptionReply, Faults, Refuse, Truncate
+from sunhelm.simulator.faults import Faults
+from sunhelm.simulator.http_server import HttpRequest, HttpResponse, HttpServer
 from sunhelm.simulator.plant import Plant
-from sunhelm.simulator.request_log import HTTP_GET, HTTP_OTHER, Request, RequestLog
+from sunhelm.simulator.request_log import HTTP_GET, HTTP_OTHER
 
 AMBER_KEY: Final = "demo-key"
 _DAY_AHEAD_HOURS: Final = 36
@@ -26,8 +24,8 @@ _TAX: Final = 1.05
 _INTERVAL_S: Final = 1800.0
 
 
-class PriceServer:
-    """The server on its port; implements `Endpoint`."""
+class PriceServer(HttpServer):
+    """The server on its port; `market` is what it tells of."""
 
     def __init__(
         self,
@@ -38,63 +36,30 @@ class PriceServer:
         unix_time: Callable[[], float] = time.time,
     ) -> None:
         self.market = Market(plant, unix_time)
-        self.faults = faults or Faults()
-        self.log = RequestLog()
-        self.port = 0
-        self._clock = clock
-        self._runner: web.AppRunner | None = None
-
-    async def open(self, host: str, port: int) -> None:
-        """Listen; port 0 takes any free one. Raises OSError when that cannot be."""
-        app = web.Application(middlewares=[self._troubled])
-        app.add_routes(
-            [
-                web.get("/price", self._energy_charts),
-                web.get("/v1/marketdata", self._awattar),
-                web.get(
-                    "/v1/products/{product}/electricity-tariffs/{tariff}/standard-unit-rates/", self._octopus
-                ),
-                web.get("/v1/sites/{site}/prices/current", self._amber),
-                web.put("/simulator/prices", self._tell),
-            ]
+        super().__init__(
+            self._answered,
+            now=unix_time,
+            kind_of=lambda request: HTTP_GET if request.method == "GET" else HTTP_OTHER,
+            faults=faults or Faults(),
+            clock=clock,
         )
-        self._runner = web.AppRunner(app, access_log=None)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, host, port)
-        try:
-            await site.start()
-        except OSError:
-            await self.close()
-            raise
-        (address, *_) = self._runner.addresses
-        self.port = int(address[1])
-
-    async def close(self) -> None:
-        """Stop listening and end every connection."""
-        runner, self._runner = self._runner, None
-        if runner is not None:
-            await runner.cleanup()
 
     def update(self) -> None:
         """Nothing happens by itself."""
 
-    @web.middleware
-    async def _troubled(
-        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-    ) -> web.StreamResponse:
-        self.log.record(Request(0, HTTP_GET if request.method == "GET" else HTTP_OTHER, 0, 1))
-        if self.faults.strikes(Refuse) and request.transport is not None:
-            request.transport.abort()
-        delay = self.faults.strikes(Delay)
-        if delay is not None:
-            await self._clock.sleep(delay.seconds)
-        if self.faults.strikes(ExceptionReply):
-            return web.Response(status=503, text="<html>out of order</html>", content_type="text/html")
-        answer = await handler(request)
-        truncate = self.faults.strikes(Truncate)
-        if truncate is not None and isinstance(answer, web.Response) and isinstance(answer.body, bytes):
-            return web.Response(body=answer.body[: truncate.keep], content_type=answer.content_type)
-        return answer
+    def _answered(self, request: HttpRequest) -> HttpResponse:
+        match request.method, request.path.strip("/").split("/"):
+            case "GET", ["price"]:
+                return self._energy_charts(request)
+            case "GET", ["v1", "marketdata"]:
+                return self._awattar(request)
+            case "GET", ["v1", "products", product, "electricity-tariffs", tariff, "standard-unit-rates"]:
+                return self._octopus(product, tariff)
+            case "GET", ["v1", "sites", _, "prices", "current"]:
+                return self._amber(request)
+            case "PUT", ["simulator", "prices"]:
+                return self._tell(request)
+        return HttpResponse({"detail": "Not Found"}, 404)
 
     def _prices(self) -> list[Price]:
         """Return all that is told now."""
@@ -103,11 +68,11 @@ class PriceServer:
         end = begin + _DAY_AHEAD_HOURS * HOUR_S / pace
         return list(self.market.prices(begin - 2 * HOUR_S / pace, end))
 
-    async def _energy_charts(self, request: web.Request) -> web.Response:
+    def _energy_charts(self, request: HttpRequest) -> HttpResponse:
         if not request.query.get("bzn"):
-            return web.json_response({"detail": "bzn is missing"}, status=422)
+            return HttpResponse({"detail": "bzn is missing"}, 422)
         prices = self._prices()
-        return web.json_response(
+        return HttpResponse(
             {
                 "license_info": "simulated",
                 "unix_seconds": [round(price.start) for price in prices],
@@ -117,7 +82,7 @@ class PriceServer:
             }
         )
 
-    async def _awattar(self, request: web.Request) -> web.Response:
+    def _awattar(self, request: HttpRequest) -> HttpResponse:
         begin, end = (float(request.query.get(name, 0)) / 1000 for name in ("start", "end"))
         data = [
             {
@@ -129,12 +94,11 @@ class PriceServer:
             for price in self._prices()
             if price.end > begin and (not end or price.start < end)
         ]
-        return web.json_response({"object": "list", "data": data, "url": "/de/v1/marketdata"})
+        return HttpResponse({"object": "list", "data": data, "url": "/de/v1/marketdata"})
 
-    async def _octopus(self, request: web.Request) -> web.Response:
-        product, tariff = request.match_info["product"], request.match_info["tariff"]
+    def _octopus(self, product: str, tariff: str) -> HttpResponse:
         if tariff.removesuffix(tariff[-2:]) != f"E-1R-{product}":
-            return web.json_response({"detail": "No ElectricityTariff matches the given query."}, status=404)
+            return HttpResponse({"detail": "No ElectricityTariff matches the given query."}, 404)
         results = [
             {
                 "value_exc_vat": round(price.eur_per_mwh / 10 / _TAX, 4),
@@ -145,11 +109,11 @@ class PriceServer:
             }
             for price in reversed(self._prices())
         ]
-        return web.json_response({"count": len(results), "next": None, "previous": None, "results": results})
+        return HttpResponse({"count": len(results), "next": None, "previous": None, "results": results})
 
-    async def _amber(self, request: web.Request) -> web.Response:
-        if request.headers.get("Authorization") != f"Bearer {AMBER_KEY}":
-            return web.json_response({"message": "Unauthorized"}, status=401)
+    def _amber(self, request: HttpRequest) -> HttpResponse:
+        if request.headers.get("authorization") != f"Bearer {AMBER_KEY}":
+            return HttpResponse({"message": "Unauthorized"}, 401)
         now = self.market.unix_time()
         begin = now - now % _INTERVAL_S
         before, after = (int(request.query.get(name, 0)) for name in ("previous", "next"))
@@ -158,7 +122,7 @@ class PriceServer:
             for offset in range(-before, after + 1)
             for channel in ("general", "feedIn")
         ]
-        return web.json_response(intervals)
+        return HttpResponse(intervals)
 
     def _interval(self, start: float, offset: int, channel: str) -> dict[str, object]:
         number = self.market.at(start + _INTERVAL_S / 2) / 10
@@ -175,15 +139,15 @@ class PriceServer:
             "descriptor": "neutral",
         }
 
-    async def _tell(self, request: web.Request) -> web.Response:
+    def _tell(self, request: HttpRequest) -> HttpResponse:
         try:
             self.market.told = [
                 Price(float(each["start"]), float(each["end"]), float(each["eur_per_mwh"]))
-                for each in json.loads(await request.read())
+                for each in cast("list[dict[str, float]]", request.json)
             ]
         except (KeyError, TypeError, ValueError):
-            return web.json_response({"detail": "a list of start, end and eur_per_mwh is right"}, status=400)
-        return web.json_response({"told": len(self.market.told)})
+            return HttpResponse({"detail": "a list of start, end and eur_per_mwh is right"}, 400)
+        return HttpResponse({"told": len(self.market.told)})
 
 
 def _stamp(unix_time: float) -> str:

@@ -21,7 +21,7 @@ from sunhelm.devices.site import SiteError, load_site
 from sunhelm.devices.tariffs import Tariff
 from sunhelm.simulator.faces.prices import PriceServer
 from sunhelm.simulator.faces.prices.market import Price
-from sunhelm.simulator.faults import ExceptionReply, Refuse, Truncate
+from sunhelm.simulator.faults import Refuse, Truncate
 from sunhelm.simulator.plant import Plant
 
 NOON = 1_782_036_000.0  # 21 June 2026, 10:00 UTC
@@ -199,9 +199,8 @@ async def test_what_is_known_stays_known_while_the_market_is_away(
 @pytest.mark.parametrize(
     ("fault", "reason"),
     [
-        (ExceptionReply(), Reason.BUSY),
         (Refuse(), Reason.UNREACHABLE),
-        (Truncate(keep=40), Reason.MALFORMED),
+        (Truncate(keep=40, close=True), Reason.UNREACHABLE),
     ],
     ids=str,
 )

@@ -55,16 +55,16 @@ def test_the_first_rate_of_this_time_counts_until_another_price_begins(
     moment: str, price: float, until: str
 ) -> None:
     table = prices(EVENING)
-    assert table.price(at(moment)) == price
+    assert table.value(at(moment)) == price
     assert table.next_change(at(moment)) == at(until)
 
 
 def test_a_night_belongs_to_the_day_on_which_it_begins() -> None:
     table = prices([{"from": "22:00", "to": "06:00", "days": ["sun"], "price": 0.1}, {"price": 0.3}])
-    assert table.price(at("2026-06-07T21:59")) == 0.3
-    assert table.price(at("2026-06-07T23:00")) == 0.1
-    assert table.price(at("2026-06-08T05:59")) == 0.1
-    assert table.price(at("2026-06-08T23:00")) == 0.3
+    assert table.value(at("2026-06-07T21:59")) == 0.3
+    assert table.value(at("2026-06-07T23:00")) == 0.1
+    assert table.value(at("2026-06-08T05:59")) == 0.1
+    assert table.value(at("2026-06-08T23:00")) == 0.3
 
 
 def test_a_price_that_never_changes_has_no_next_change() -> None:
@@ -150,7 +150,7 @@ def test_away_from_a_change_of_the_clocks_the_price_is_that_of_clock_and_calenda
         datetime.fromtimestamp(moment + hours * 3600, ZoneInfo(zone)).utcoffset() for hours in range(-30, 4)
     }
     if len(offsets) == 1:
-        assert table_of(rates, zone).price(moment) == by_the_calendar(rates, shown)
+        assert table_of(rates, zone).value(moment) == by_the_calendar(rates, shown)
 
 
 @settings(deadline=None)
@@ -162,7 +162,7 @@ def test_no_moment_is_without_a_price_and_none_is_that_of_another_time(
     moment = change + minutes * 60
     shown = datetime.fromtimestamp(moment, ZoneInfo(zone))
     near = {by_the_calendar(rates, shown + timedelta(minutes=offset)) for offset in range(-61, 62)}
-    assert table_of(rates, zone).price(moment) in near
+    assert table_of(rates, zone).value(moment) in near
 
 
 @settings(max_examples=40, deadline=None)
@@ -172,14 +172,14 @@ def test_the_price_stays_until_its_next_change_and_is_another_one_then(
 ) -> None:
     table = table_of(rates, zone)
     moment = change + minutes * 60
-    price, until = table.price(moment), table.next_change(moment)
+    price, until = table.value(moment), table.next_change(moment)
     steps = range(0, 1440 * 60, 420)
-    assert {table.price(moment + step) for step in steps if until is None or moment + step < until} == {price}
+    assert {table.value(moment + step) for step in steps if until is None or moment + step < until} == {price}
     if until is None:
-        assert {table.price(moment + hours * 3600) for hours in range(24 * 16)} == {price}
+        assert {table.value(moment + hours * 3600) for hours in range(24 * 16)} == {price}
     else:
-        assert table.price(until) != price
-        assert table.price(until - 1) == price
+        assert table.value(until) != price
+        assert table.value(until - 1) == price
 
 
 @settings(max_examples=30, deadline=None)
