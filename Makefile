@@ -29,12 +29,12 @@ demo: $(INSTALLED) ## Run a simulated site, the exporter, and Prometheus where i
 
 .PHONY: test
 test: $(INSTALLED) ## Run the tests; those that need a server which is not installed are skipped.
-	$(BIN)/pytest -m "not peers" $(ARGUMENTS)
+	$(BIN)/pytest -m "not peers" --numprocesses auto --dist loadscope $(ARGUMENTS)
 
 .PHONY: test-full
 test-full: $(INSTALLED) ## Run the tests, also those against independent client libraries.
 	scripts/peers $(VENV) build/peers
-	SUNHELM_PEERS=build/peers $(BIN)/pytest $(ARGUMENTS)
+	SUNHELM_PEERS=build/peers $(BIN)/pytest --numprocesses auto --dist loadscope $(ARGUMENTS)
 
 .PHONY: check
 check: $(INSTALLED) ## Check style, types, imports, alert rules and the Dockerfile.
