@@ -12,6 +12,7 @@ from prometheus_client.registry import Collector
 from controllers.claims import End
 from controllers.controller import Controller
 from controllers.limits import looseness
+from controllers.watchdog import WatchdogReset
 from controllers.writing import Outcome
 from sunhelm.devices.control import (
     Charge,
@@ -95,6 +96,8 @@ class ControllerCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         yield from self._states()
         yield from self._devices()
+        yield from self._lifted()
+        yield from self._tasks()
         yield from self._claims()
         yield from self._surroundings()
 
@@ -152,6 +155,20 @@ class ControllerCollector(Collector):
             ("device", "reason"),
         )
 
+    def _lifted(self) -> Iterator[Metric]:
+        lifted = [
+            ([name], errand.lifted_s)
+            for name, loop in self._controller.fleet.loops.items()
+            for errand in loop.errands
+            if isinstance(errand, WatchdogReset)
+        ]
+        yield _family(
+            "limit_lifted_seconds",
+            "For how long a watchdog reset has lifted the export limit; 0 while it is in force.",
+            lifted,
+            ("device",),
+        )
+
     def _claims(self) -> Iterator[Metric]:
         now, ledger = self._controller.time.now(), self._controller.ledger
         counts = dict.fromkeys(self._controller.policies.policies, 0.0)
@@ -173,6 +190,30 @@ class ControllerCollector(Collector):
             "Claims that were not made because the policy had begun too many.",
             [(list(key), float(count)) for key, count in ledger.refused.items()],
             ("policy", "reason"),
+        )
+
+    def _tasks(self) -> Iterator[Metric]:
+        ledger = self._controller.ledger
+        ended: dict[tuple[str, str, str], float] = {}
+        for task in ledger.tasks.values():
+            if task.outcome is not None:
+                key = (task.key.device, task.action.value, task.outcome.value)
+                ended[key] = ended.get(key, 0.0) + 1
+        yield _family(
+            "tasks",
+            "Tasks that the journal holds, by what became of them.",
+            [(list(key), count) for key, count in ended.items()],
+            ("device", "action", "outcome"),
+        )
+        troubled = dict.fromkeys(self._controller.fleet.loops, 0.0)
+        for plan in ledger.plans.values():
+            if plan.problem and not plan.over and plan.device in troubled:
+                troubled[plan.device] += 1
+        yield _family(
+            "schedules_troubled",
+            "Schedules that are not where they should be.",
+            [([device], count) for device, count in troubled.items()],
+            ("device",),
         )
 
     def _surroundings(self) -> Iterator[Metric]:

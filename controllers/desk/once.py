@@ -74,7 +74,8 @@ class Once(Office):
                 except NotNow as error:
                     text = f"{command.device}: {_WHY_NOT.get(str(error), str(error))}"
                     raise Refused(RefusalReason.NOT_NOW, text) from error
-        return task_record(self._books.ledger.tasks[await self._ask(command)])
+        key = await self._ask(command)
+        return task_record(self._books.ledger.tasks[key])
 
     async def envelopes(self, device: str) -> tuple[EnvelopeRecord, ...]:
         """Return the envelopes that stand on the device."""
