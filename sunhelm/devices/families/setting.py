@@ -47,7 +47,9 @@ class RegisterSetting:
         return self._raw(wanted) == self._raw(observed)
 
     async def observe(self, deadline: Deadline) -> Number | Unlimited | Unknown:
-        """Return what is set; UNKNOWN where the device shows that it has no such thing."""
+        """Return what is set; UNKNOWN where that cannot be read, or the device has no such thing."""
+        if self.promise.blind:
+            return UNKNOWN
         raw = await self.board.read(self.place, deadline)
         if raw in self.register.absent:
             return UNLIMITED if raw == _NO_LIMIT else UNKNOWN
@@ -73,19 +75,21 @@ class RegisterSetting:
 def settings(board: RegisterBoard, spec: FamilySpec) -> Iterator[RegisterSetting]:
     """Yield a setting for every writable number that has no control of its own and may be set at all.
 
+    What can only be written is one where the family says that a person may: nobody else could put it back.
     Parts that stand nowhere, because neither family nor owner gave them a unit id, have none.
     """
     commanded = {
         place for each in (*spec.controls.values(), *spec.tasks.values()) for place in each.registers
     }
-    for part in spec.parts:
+    for part in board.parts:
         units = part.candidates(board.config.units)
         several = len(board.config.units.get(part.name, ())) > 1
         names = [f"{part.name}_{unit}" for unit in units] if several else [part.name] * bool(units)
         for register in board.map_of(part).registers:
             general = f"{part.name}.{register.name}"
             hazard = Hazard(spec.hazard_of(general))
-            if _is_setting(register) and general not in commanded and hazard is not Hazard.NEVER:
+            offered = hazard is Hazard.PERSON if register.access == "w" else hazard is not Hazard.NEVER
+            if _is_setting(register) and general not in commanded and offered:
                 for name in names:
                     place = f"{name}.{register.name}"
                     yield RegisterSetting(_promise(place, register, hazard), board, place, register)
@@ -93,9 +97,8 @@ def settings(board: RegisterBoard, spec: FamilySpec) -> Iterator[RegisterSetting
 
 def _is_setting(register: Register) -> bool:
     return (
-        register.access == "rw"
+        (register.access == "w" or (register.access == "rw" and register.group != NEVER_READ))
         and register.type.is_whole
-        and register.group != NEVER_READ
         and not register.scale_register
     )
 
@@ -109,11 +112,12 @@ def _promise(place: str, register: Register, hazard: Hazard) -> Promise:
         hazard=hazard,
         rung=Rung.VOLATILE if volatile else Rung.PERSISTENT,
         storage=Storage(register.storage or "unknown"),
-        proof=Proof.READ_BACK,
+        proof=Proof.NONE if register.access == "w" else Proof.READ_BACK,
         low=low,
         high=high,
         resolution=abs(float(register.scale * register.factor)),
         settle_s=1.0,
+        blind=register.access == "w",
         doubts=register.note,
     )
 

@@ -87,10 +87,9 @@ class Controls:
     def update(self, *, written: bool = False) -> None:
         """Do what the device does once a step."""
         acting = (self.obeys, self.pv_share, self._value(40018))
-        if written or acting != self._acting or self.obeys == "setpoint":
+        if written or (self._told and (acting != self._acting or self.obeys == "setpoint")):
             self._acting = acting
-            if self._told or self.settings != self._model.settings:
-                self._apply()
+            self._apply()
 
     def _check(self, address: int, value: int) -> None:
         if address == 43090:
