@@ -31,7 +31,7 @@ class Type:
     `kind` is the interpretation and `words` the number of words; `low_word_first` turns their order.
     A whole number has `width` bits from bit `low_bit` of its words on: u8hi is 8 bits from bit 8.
     Text has two characters a word, the first in the high byte unless `low_byte_first`, or one a word
-    in its low byte when it is `wide`.
+    in its low byte when it is `wide`. With `digits`, bytes below 10 are digits and not characters.
     """
 
     name: str
@@ -40,6 +40,7 @@ class Type:
     low_word_first: bool = False
     low_byte_first: bool = False
     wide: bool = False
+    digits: bool = False
     low_bit: int = 0
     width: int = 0
 

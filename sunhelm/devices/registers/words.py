@@ -15,6 +15,7 @@ A type is written as one word:
     datetime6_full              the same with the whole year
     stringN                     Latin-1 text of N words, two characters a word; with `_le` the low byte first
     stringN_wide                Latin-1 text of N words, one character in the low byte of each
+    stringN_digits              text of N words in which a byte below 10 is that digit, as in BAAA0010
     ascii5                      the same as string5
     version2                    a version in four bytes: major and minor as decimal digits, build, and its
                                 kind (N E A B R S, for 0 to 5): 0x01050A04 is "1.05.10.R"
@@ -66,7 +67,7 @@ _PLAIN: Final = {
 WIDER: Final = {"u16": _PLAIN["u32_le"], "i16": _PLAIN["i32_le"]}
 """What a word is together with the one above it, low word first."""
 
-_TEXT: Final = re.compile(r"(string|ascii|hex)([1-9][0-9]{0,2})(_le|_wide)?")
+_TEXT: Final = re.compile(r"(string|ascii|hex)([1-9][0-9]{0,2})(_le|_wide|_digits)?")
 _SLICE: Final = re.compile(r"([a-z0-9_]+)\[([0-9]+):([0-9]+)\]")
 _LONGEST: Final = 125
 _RELEASES: Final = "NEABRS"
@@ -87,6 +88,7 @@ def parse_type(text: str) -> Type:
                 words,
                 low_byte_first=form == "_le",
                 wide=form == "_wide",
+                digits=form == "_digits",
             )
     if match := _SLICE.fullmatch(text):
         whole, high, low = _PLAIN.get(match[1]), int(match[2]), int(match[3])
@@ -96,8 +98,8 @@ def parse_type(text: str) -> Type:
             )
     guess = did_you_mean(text, [*_PLAIN, "string8", "string8_le", "string8_wide", "hex2"])
     raise ValueError(
-        f'"{text}" is no type; one of {", ".join(_PLAIN)}, stringN, stringN_le, stringN_wide, hexN '
-        f"(N words, at most {_LONGEST}), or bits of a whole number as in u16[11:8]{guess}"
+        f'"{text}" is no type; one of {", ".join(_PLAIN)}, stringN, stringN_le, stringN_wide, stringN_digits, '
+        f"hexN (N words, at most {_LONGEST}), or bits of a whole number as in u16[11:8]{guess}"
     )
 
 
@@ -170,6 +172,9 @@ def _text(kind: Type, words: Sequence[int]) -> str:
         return "".join(f"{word:04x}" for word in words)
     if all(word == 0xFFFF for word in words):
         return ""
+    if kind.digits:
+        content = struct.pack(f">{len(words)}H", *words)
+        return "".join(chr(byte) if byte > 9 else str(byte) for byte in content) if any(content) else ""
     if kind.wide:
         content = bytes(word & 0xFF for word in words)
     else:
@@ -254,6 +259,10 @@ def _packed_text(kind: Type, raw: Raw) -> tuple[int, ...]:
         raise ValueError(f"{raw!r} has characters that are not Latin-1") from error
     if len(content) > room or b"\0" in content:
         raise ValueError(f"{raw!r} is not text of at most {room} characters without a zero")
+    if kind.digits:
+        if content and len(content) != room:
+            raise ValueError(f"{raw!r} has not the {room} characters of {kind.name}")
+        content = bytes(byte - ord("0") if chr(byte).isdecimal() else byte for byte in content)
     content = content.ljust(room, b"\0")
     if kind.wide:
         return tuple(content)

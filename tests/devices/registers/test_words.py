@@ -57,6 +57,8 @@ clock = datetime.fromisoformat
         ("string2", [0x2041, 0x2042], " A B"),
         ("string2_le", [0x4241, 0x0043], "ABC"),
         ("string3_wide", [0x41, 0x42, 0x00], "AB"),
+        ("string4_digits", [0x4241, 0x4141, 0x0000, 0x0100], "BAAA0010"),
+        ("string4_digits", [0, 0, 0, 0], ""),
         ("string1", [0xE9B0], "é°"),
         ("string2", [0xFFFF, 0xFFFF], ""),
         ("hex1", [0x2001], "2001"),
@@ -272,6 +274,6 @@ def test_the_bits_of_types_that_share_a_word() -> None:
 def test_every_type_that_the_reference_names_is_one() -> None:
     table = (words_module.__doc__ or "").split("\n\n")[2]
     names = [name for line in table.splitlines() for name in line[:32].split() if name != "..."]
-    assert len(names) == 28
+    assert len(names) == 29
     for name in names:
         assert parse_type(name.replace("N", "4")).words >= 1
