@@ -28,12 +28,9 @@ class Timeline:
         """Put periods in order; of two that begin together the later counts, and one ends the one before."""
         by_start = {period.start: period for period in periods if period.start < period.end}
         ordered = [by_start[start] for start in sorted(by_start)]
-        ends = [*(period.start for period in ordered[1:]), float("inf")]
-        return cls(
-            tuple(
-                period._replace(end=min(period.end, end)) for period, end in zip(ordered, ends, strict=True)
-            )
-        )
+        for index, later in enumerate(ordered[1:]):
+            ordered[index] = ordered[index]._replace(end=min(ordered[index].end, later.start))
+        return cls(tuple(ordered))
 
     def value(self, unix_time: float) -> float | None:
         """Return the number of this time, forecasts too; None when it is not known."""

@@ -1,0 +1,1 @@
+"""Sessy home batteries and their meters, by the interface of each dongle."""

@@ -1,0 +1,253 @@
+"""Sessy: a battery, or a meter that serves batteries, each behind a dongle of its own."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from importlib.resources.abc import Traversable
+from math import fsum
+from typing import TYPE_CHECKING, Final
+
+from sunhelm.devices.clock import Clock, Deadline
+from sunhelm.devices.errors import DeviceError, Malformed, Rejected
+from sunhelm.devices.families.base import Surroundings
+from sunhelm.devices.families.json_values import JsonMap, load_json_map
+from sunhelm.devices.families.sessy.dongle import SETTINGS, TARGET, Kind, address, kind_of, newest, sign_in
+from sunhelm.devices.families.sessy.schedule import OFFERS, schedule_samples
+from sunhelm.devices.families.source import Fetched, Group, Setting, Source
+from sunhelm.devices.families.spec import FamilySpec
+from sunhelm.devices.links.http import HttpLink
+from sunhelm.devices.quantities import CATALOGUE, Quantity
+from sunhelm.devices.reading import Held, Outcome, Sample
+
+if TYPE_CHECKING:
+    from sunhelm.devices.device_config import DeviceConfig
+    from sunhelm.devices.sections import Account
+
+PHASES: Final = (1, 2, 3)
+_PRIVATE: Final = ("ssid", "ip", "serial", "hostname", "equipment_identifier")
+
+
+class Family:
+    """The family `sessy`; see `sunhelm.devices.families.base.Family`."""
+
+    def __init__(self, name: str, spec: FamilySpec, folder: Traversable) -> None:
+        self.name = name
+        self.spec = spec
+        self.values = load_json_map(folder.joinpath("values.csv"), family=name)
+
+    @property
+    def offers(self) -> Mapping[str, Sequence[Quantity]]:
+        offers = self.values.offers()
+        offers["schedule"] = list(OFFERS)
+        totals = ("grid_import", "grid_export", "grid_phase_power")
+        offers["p1_live"] = [*offers["p1_live"], *(CATALOGUE[name] for name in totals)]
+        return offers
+
+    def open(self, config: DeviceConfig, surroundings: Surroundings) -> Source:
+        account = None if config.account is None else surroundings.accounts[config.account]
+        link = HttpLink(
+            address(config, self.spec),
+            pacing=self.spec.pacing,
+            sign_in=sign_in(account, surroundings),
+            turns=surroundings.turns,
+            clock=surroundings.clock,
+        )
+        return SessySource(self, config, link, account, surroundings)
+
+
+@dataclass(slots=True)
+class SessySource:
+    """One dongle; implements `Source`. `absent` are groups that its firmware does not have."""
+
+    family: Family
+    config: DeviceConfig
+    link: HttpLink
+    account: Account | None
+    surroundings: Surroundings
+    kind: Kind | None = None
+    serial: str = ""
+    firmware: str = ""
+    absent: set[str] = field(default_factory=set)
+
+    @property
+    def clock(self) -> Clock:
+        return self.surroundings.clock
+
+    @property
+    def values(self) -> JsonMap:
+        return self.family.values
+
+    def turn(self, deadline: Deadline) -> AbstractAsyncContextManager[None]:
+        return self._turn(deadline)
+
+    @asynccontextmanager
+    async def _turn(self, deadline: Deadline) -> AsyncIterator[None]:
+        async with self.link.turn(deadline):
+            yield
+
+    async def prepare(self, deadline: Deadline) -> None:
+        """Find out which kind of dongle it is."""
+        if self.kind is None:
+            kind, serial = await kind_of(self.link, self.account, deadline)
+            wanted = self.config.serial
+            if wanted is not None and serial and serial != wanted.upper():
+                raise Rejected(f"it is another dongle than {wanted}, which the site file says")
+            self.kind, self.serial = kind, serial
+
+    def groups(self) -> Sequence[Group]:
+        if self.kind is None:
+            return []
+        return [
+            Group(name, period)
+            for name, period in self.family.spec.tiers.items()
+            if name in self.kind.groups and name not in self.absent
+        ]
+
+    async def fetch(self, groups: Sequence[str], deadline: Deadline) -> Mapping[str, Fetched]:
+        if "identity" in groups:
+            self.absent.clear()  # its firmware may be another one by now
+        return {group: await self._fetch(group, deadline) for group in groups}
+
+    def derive(self, samples: Sequence[Sample], groups: Collection[str]) -> Iterator[Sample]:
+        if "p1_live" in groups:
+            yield from totals_of_p1(samples)
+        if self.kind is not None:
+            told = (self.family.spec.vendor, self.kind.model, self.serial, self.firmware)
+            yield Sample(CATALOGUE["device"], 1.0, told, "system/info", "identity")
+
+    def remarks(self) -> Iterable[Sample]:
+        """Nothing is known of a dongle that does not answer."""
+        return ()
+
+    async def dump(self, deadline: Deadline) -> Mapping[str, object]:
+        assert self.kind is not None
+        told = {}
+        for group, paths in self.kind.groups.items():
+            document = await newest(self.link, paths, deadline)
+            if document is not None:
+                told[group] = _redacted(document)
+        return {"kind": self.kind.model, "answers": told}
+
+    async def settings(self, deadline: Deadline) -> Mapping[str, Setting]:
+        assert self.kind is not None
+        told: dict[str, Setting] = {}
+        for group, path in (("settings", SETTINGS), ("target", TARGET)):
+            if group in self.kind.groups:
+                document = await newest(self.link, (path,), deadline) or {}
+                for key, value in document.items():
+                    if key != "status":
+                        told[f"{group}.{key}"] = Setting(path, str(value), str(value))
+        return told
+
+    async def close(self) -> None:
+        await self.link.close()
+
+    async def _fetch(self, group: str, deadline: Deadline) -> Fetched:
+        assert self.kind is not None
+        began, asked = self.clock.monotonic(), self.link.statistics.requests
+        said: Sequence[Sample | Held] = ()
+        reason, detail, taken_at = None, "", None
+        try:
+            document = await newest(self.link, self.kind.groups[group], deadline)
+            taken_at = self.clock.time()
+            if document is not None:
+                said = self._said(group, document)
+            elif group == self.kind.main:
+                raise Rejected(f"the dongle has no {' or '.join(self.kind.groups[group])}")
+            else:
+                self.absent.add(group)
+        except DeviceError as error:
+            reason, detail, taken_at = error.reason, str(error), None
+        return Fetched(
+            Outcome(
+                reason,
+                detail,
+                taken_at,
+                self.link.statistics.requests - asked,
+                self.clock.monotonic() - began,
+            ),
+            tuple(item for item in said if isinstance(item, Sample)),
+            tuple(item for item in said if isinstance(item, Held)),
+        )
+
+    def _said(self, group: str, document: Mapping[str, object]) -> list[Sample | Held]:
+        if group == "schedule":
+            return list(schedule_samples(document, self.clock.time(), self.surroundings.zone))
+        if group == "firmware":
+            self.firmware = _text(document, "self", "installed_firmware", "version")
+        document = measured(document)
+        said = list(self.values.samples(group, document, self.config))
+        if group == "p1_live":
+            said += _phases_of_p1(document)
+        if not any(isinstance(item, Sample) for item in said):
+            raise Malformed(
+                f"{self.kind and self.kind.groups[group][0]}: none of the values that {group} has"
+            )
+        return said
+
+
+def measured(document: Mapping[str, object]) -> Mapping[str, object]:
+    """Return an answer without the zeros of phases on which nothing is measured.
+
+    A phase whose voltage, current and power are all 0 is not there: a phase that is there has a voltage.
+    """
+    told = dict(document)
+    if str(told.get("state")).startswith("P1_") and "total_power" in told:
+        told["power_total"] = told.pop("total_power")  # as the first edition of the interface calls it
+    for phase in PHASES:
+        keys = [
+            key
+            for key in told
+            if key.endswith(f"_l{phase}") and key.startswith(("voltage_l", "current", "power"))
+        ]
+        if f"voltage_l{phase}" in told and not any(told[key] for key in keys):
+            told |= dict.fromkeys(keys)
+        for place in (f"renewable_energy_phase{phase}", f"phase_{phase}"):
+            parts = told.get(place)
+            if isinstance(parts, dict) and not any(parts.values()):
+                told[place] = None
+    return told
+
+
+def _phases_of_p1(document: Mapping[str, object]) -> Iterator[Sample]:
+    """Yield the power of each phase; import is positive."""
+    for phase in PHASES:
+        consumed, produced = (
+            document.get(f"power_consumed_l{phase}"),
+            document.get(f"power_produced_l{phase}"),
+        )
+        if isinstance(consumed, int) and isinstance(produced, int):
+            power = float(consumed - produced)
+            yield Sample(
+                CATALOGUE["grid_phase_power"], power, (f"L{phase}",), "consumed - produced", "p1_live"
+            )
+
+
+def totals_of_p1(samples: Sequence[Sample]) -> Iterator[Sample]:
+    """Yield the totals of both tariffs."""
+    told = {(sample.quantity.name, sample.labels): sample.value for sample in samples}
+    for name in ("import", "export"):
+        parts = [told.get((f"sessy_p1_{name}", (tariff,))) for tariff in ("1", "2")]
+        known = [part for part in parts if part is not None]
+        if len(known) == len(parts):
+            yield Sample(CATALOGUE[f"grid_{name}"], fsum(known), (), "both tariffs", "p1_live")
+
+
+def _text(document: Mapping[str, object], *keys: str) -> str:
+    place: object = document
+    for key in keys:
+        place = place.get(key) if isinstance(place, dict) else None
+    return place if isinstance(place, str) else ""
+
+
+def _redacted(value: object, key: str = "") -> object:
+    """Return a value without what tells whose it is."""
+    if any(private in key for private in _PRIVATE):
+        return "redacted" if value else value
+    if isinstance(value, dict):
+        return {name: _redacted(part, name) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_redacted(part, key) for part in value]
+    return value

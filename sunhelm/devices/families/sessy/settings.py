@@ -1,0 +1,128 @@
+"""What a dongle keeps for good: the settings of a battery, and the target of a meter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from sunhelm.devices.clock import Deadline
+from sunhelm.devices.control import UNKNOWN, Number, Promise, SocLimits, Unknown, Value
+from sunhelm.devices.families.control import check_range
+from sunhelm.devices.families.sessy.desk import Desk
+from sunhelm.devices.families.sessy.dongle import SETTINGS, TARGET
+
+NUMBERS: Final = ("min_power", "max_power", "eco_charge_power", "eco_charge_hours", "allowed_noise_level")
+SWITCHES: Final = (
+    "disable_noise_level",
+    "sessy_enabled",
+    "cloud_enabled",
+    "eco_nom_charge",
+    "pack_temp_limit_enabled",
+)
+_UNIT_S: Final = {"eco_charge_hours": 3600.0}
+_PERCENT: Final = 100.0
+
+
+@dataclass(slots=True, eq=False)
+class MinimumSoc:
+    """The state of charge below which the battery is not discharged, in whole percent."""
+
+    promise: Promise
+    desk: Desk
+
+    def check(self, value: Value) -> None:
+        if not isinstance(value, SocLimits) or value.minimum is None or value.maximum is not None:
+            raise ValueError("soc_limits: a minimum and no maximum is possible")
+        check_range(self.promise, value.minimum, "of 1")
+
+    def equal(self, wanted: Value, observed: Value) -> bool:
+        return (
+            isinstance(wanted, SocLimits)
+            and isinstance(observed, SocLimits)
+            and _percent(wanted.minimum) == _percent(observed.minimum)
+        )
+
+    async def observe(self, deadline: Deadline) -> SocLimits | Unknown:
+        told = (await self.desk.read(SETTINGS, deadline)).get("min_soc")
+        if isinstance(told, bool) or not isinstance(told, int | float):
+            return UNKNOWN
+        return SocLimits(minimum=told / _PERCENT)
+
+    async def write(self, value: Value, deadline: Deadline) -> None:
+        self.check(value)
+        assert isinstance(value, SocLimits)
+        await self.desk.change("min_soc", _percent(value.minimum), deadline)
+
+
+@dataclass(slots=True, eq=False)
+class SystemSetting:
+    """One key of the settings; 0 and 1 stand for off and on."""
+
+    promise: Promise
+    desk: Desk
+    key: str
+
+    def check(self, value: Value) -> None:
+        if not isinstance(value, Number):
+            raise ValueError(f"{self.promise.key}: {value} is no number")  # noqa: TRY004 - the contract's error
+        check_range(self.promise, value.value, "")
+        self._raw(value)
+
+    def equal(self, wanted: Value, observed: Value) -> bool:
+        return (
+            isinstance(wanted, Number)
+            and isinstance(observed, Number)
+            and self._raw(wanted) == self._raw(observed)
+        )
+
+    async def observe(self, deadline: Deadline) -> Number | Unknown:
+        told = (await self.desk.read(SETTINGS, deadline)).get(self.key)
+        if not isinstance(told, int | float):
+            return UNKNOWN
+        return Number(float(told) * _UNIT_S.get(self.key, 1.0))
+
+    async def write(self, value: Value, deadline: Deadline) -> None:
+        self.check(value)
+        await self.desk.change(self.key, self._raw(value), deadline)
+
+    def _raw(self, value: Value) -> int | bool:
+        assert isinstance(value, Number)
+        number = value.value / _UNIT_S.get(self.key, 1.0)
+        if not number.is_integer():
+            raise ValueError(f"{self.promise.key}: {number:g} is no whole number")
+        return bool(number) if self.key in SWITCHES else int(number)
+
+
+@dataclass(slots=True, eq=False)
+class GridTarget:
+    """What the strategy NOM holds the grid at, in watts; import is positive."""
+
+    promise: Promise
+    desk: Desk
+
+    def check(self, value: Value) -> None:
+        if not isinstance(value, Number):
+            raise ValueError(f"{self.promise.key}: {value} is no number")  # noqa: TRY004 - the contract's error
+        check_range(self.promise, value.value, "W")
+
+    def equal(self, wanted: Value, observed: Value) -> bool:
+        return (
+            isinstance(wanted, Number)
+            and isinstance(observed, Number)
+            and round(wanted.value) == round(observed.value)
+        )
+
+    async def observe(self, deadline: Deadline) -> Number | Unknown:
+        told = (await self.desk.read(TARGET, deadline)).get("grid_target")
+        if isinstance(told, bool) or not isinstance(told, int | float):
+            return UNKNOWN
+        return Number(float(told))
+
+    async def write(self, value: Value, deadline: Deadline) -> None:
+        self.check(value)
+        assert isinstance(value, Number)
+        await self.desk.tell(TARGET, {"grid_target": round(value.value)}, deadline)
+
+
+def _percent(share: float | None) -> int:
+    return round((share or 0.0) * _PERCENT)
