@@ -242,6 +242,9 @@ def _identity(config: DeviceConfig) -> tuple[object, ...]:
 
 
 def _unit_ids(config: DeviceConfig, specs: Mapping[str, FamilySpec]) -> frozenset[int]:
+    parts = specs[config.family].parts
+    if parts and parts[0].name in config.units:
+        return frozenset(config.units[parts[0].name])  # of several inverters behind one dongle, this one
     return frozenset(
         unit for part in specs[config.family].parts for unit in part.candidates(config.units)
     )

@@ -38,6 +38,7 @@ class Controls:
         self._ended = False
         self.keeps_order = keeps_order
         self.meter_online = True
+        self.metered_above = False
         self.values: dict[int, int] = {address: each.value for address, each in SETTINGS.items()}
         self.values[47_082] = round(plant.steering.minimum_soc * 1000)
         self.periods: dict[int, tuple[int, ...]] = {
@@ -74,6 +75,11 @@ class Controls:
         if not self._is_forced or self._ends is None:
             return 0
         return max(0, -int(-(self._ends - self._clock.monotonic()) // 60))
+
+    @property
+    def is_metered(self) -> bool:
+        """Whether somebody meters the grid point: the inverter, or what stands above it."""
+        return self.meter_online or self.metered_above
 
     @property
     def _is_forced(self) -> bool:
@@ -164,7 +170,7 @@ class Controls:
             6: float(max(0, self.values[47_416])),
             7: self.values[47_418] / 1000 * MAXIMUM_W,
         }.get(mode)
-        steering.feed_in_limit_w = limit if self.meter_online else None
+        steering.feed_in_limit_w = limit if self.is_metered else None
 
     def _steer_output(self) -> None:
         limit = min(self.values[40_126], self.values[40_125] / 1000 * MAXIMUM_W)

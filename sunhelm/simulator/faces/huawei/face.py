@@ -9,6 +9,7 @@ from sunhelm.simulator.clock import MACHINE_CLOCK, Clock
 from sunhelm.simulator.faces.face import ModbusException, Table
 from sunhelm.simulator.faces.huawei import layout, telemetry
 from sunhelm.simulator.faces.huawei.controls import Controls
+from sunhelm.simulator.faces.huawei.emma import Emma
 from sunhelm.simulator.faces.huawei.files import Files
 from sunhelm.simulator.faces.huawei.sign_in import CHALLENGE, SIGN_IN, SignIn
 from sunhelm.simulator.faces.image import Image
@@ -25,15 +26,25 @@ _DONGLE_SPANS: Final = ((30_000, 30_064), (35_104, 35_122), (37_410, 37_454), (3
 class HuaweiFace:
     """One inverter with a battery and a meter that looks at `plant`.
 
-    With a `password`, writes need the installer's sign-in. `keeps_order` as in `Controls`.
+    With a `password`, writes need the installer's sign-in. `keeps_order` as in `Controls`. With `emma`, one
+    stands at unit 0 in place of the dongle, and has the meter.
     """
 
     def __init__(
-        self, plant: Plant, *, clock: Clock = MACHINE_CLOCK, password: str = "", keeps_order: bool = False
+        self,
+        plant: Plant,
+        *,
+        clock: Clock = MACHINE_CLOCK,
+        password: str = "",
+        keeps_order: bool = False,
+        emma: bool = False,
     ) -> None:
         self.plant = plant
         self.controls = Controls(plant, clock, keeps_order=keeps_order)
         self.sign_in = SignIn(clock, password=password)
+        self.emma = Emma(plant, self.controls) if emma else None
+        self.controls.meter_online, self.controls.metered_above = not emma, emma
+        self.software = telemetry.SOFTWARE
         self.resets = 0
         self._files = Files(plant)
         self.controls.update()
@@ -41,6 +52,8 @@ class HuaweiFace:
     def read(self, unit: int, table: Table, address: int, count: int) -> Sequence[int]:
         if table is not Table.HOLDING:
             raise ModbusException(1)
+        if self.emma is not None and unit == 0:
+            return self.emma.read(address, count)
         if unit in DONGLE:
             return self._read_dongle(address, count)
         self._addressed(unit)
@@ -53,6 +66,10 @@ class HuaweiFace:
         return [image.get(place, 0) for place in words]
 
     def write(self, unit: int, address: int, words: Sequence[int]) -> None:
+        if self.emma is not None and unit == 0:
+            self.emma.write(address, words)
+            self.controls.update()
+            return
         self._addressed(unit)
         if address == layout.HEARTBEAT:
             self.sign_in.heartbeat()
@@ -109,6 +126,8 @@ class HuaweiFace:
         telemetry.live(image, plant)
         telemetry.battery(image, plant, mode=controls.mode, forced_min=controls.forced_min)
         telemetry.meter(image, plant, online=controls.meter_online)
+        image.text(30_050, 15, self.software)
+        image.word(48_020, self.emma is not None)
         image.words(37_200, len(self._files.modules), len(self._files.modules), 0)
         image.word(42_001, 0)
         image.words(47_000, 2)

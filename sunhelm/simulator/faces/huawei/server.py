@@ -20,13 +20,18 @@ class HuaweiServer(ModbusServer):
     """Serves one `HuaweiFace` on one port. A sign-in ends with its connection."""
 
     def __init__(
-        self, face: HuaweiFace, *, faults: Faults | None = None, clock: Clock = MACHINE_CLOCK
+        self,
+        face: HuaweiFace,
+        *,
+        faults: Faults | None = None,
+        clock: Clock = MACHINE_CLOCK,
+        single: bool = True,
     ) -> None:
         functions = {READ_HOLDING, WRITE_SINGLE, WRITE_MULTIPLE, ENCAPSULATED, PRIVATE}
         super().__init__(
             face,
             limits=Limits(functions=functions),
-            single=True,
+            single=single,
             faults=faults,
             clock=clock,
             private={PRIVATE: face.private},

@@ -1,0 +1,168 @@
+"""Periods as Huawei packs them into registers: four formats, each with how many first.
+
+    LUNA2000, EMMA  47255, 40004  43 words  14 of start, end, order over weekdays
+    fixed power     47200         41 words  10 of start, end, watts (32 bits, positive charges)
+    LG RESU prices  47028         41 words  10 of start, end, price x 1000 (32 bits)
+    capacity        47956         64 words  14 of start, end, watts (32 bits), weekdays (8 bits), unaligned
+
+Times are minutes since midnight, the end after the start and at most 1440. Bit 0 of the weekdays is Sunday.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Final, Literal
+
+DAY: Final = 1440
+EVERY_DAY: Final = 0x7F
+
+Order = Literal["charge", "discharge"]
+_ORDERS: Final[tuple[Order, Order]] = ("charge", "discharge")
+_LUNA, _LUNA_WORDS = 14, 43
+_TEN, _TEN_WORDS = 10, 41
+_CAPACITY, _CAPACITY_WORDS = 14, 64
+_CAPACITY_SLOT: Final = struct.Struct(">HHIB")
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """From minute `start` to minute `end` of the days whose bits are in `weekdays`. Raises ValueError."""
+
+    start: int
+    end: int
+    weekdays: int = EVERY_DAY
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.start < self.end <= DAY:
+            raise ValueError(f"a period from minute {self.start} to {self.end}; 0 to {DAY} is, in this order")
+        if not 0 <= self.weekdays <= EVERY_DAY:
+            raise ValueError(f"weekdays {self.weekdays:#x}; seven bits are")
+
+    def overlaps(self, other: Period) -> bool:
+        """Whether both hold at some minute of some day."""
+        return bool(self.weekdays & other.weekdays) and self.start < other.end and other.start < self.end
+
+
+@dataclass(frozen=True, slots=True)
+class OrderPeriod(Period):
+    """A period of a LUNA2000: charge or discharge."""
+
+    order: Order = "charge"
+
+
+@dataclass(frozen=True, slots=True)
+class PowerPeriod(Period):
+    """A period with a power in watts: positive charges, or what may be drawn in capacity control."""
+
+    watts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PricePeriod(Period):
+    """A period with a price, in thousandths of the currency."""
+
+    price: int = 0
+
+
+def all_week(watts: int) -> PowerPeriod:
+    """Return the period that covers every minute of the week."""
+    return PowerPeriod(0, DAY, EVERY_DAY, watts)
+
+
+def unpack_luna(words: Sequence[int]) -> tuple[OrderPeriod, ...]:
+    """Return the periods in use. Raises ValueError for words that are none."""
+    return tuple(
+        OrderPeriod(start, end, what & EVERY_DAY, _ORDERS[what >> 8 & 1])
+        for start, end, what in _slots(words, _LUNA, _LUNA_WORDS, 3)
+    )
+
+
+def pack_luna(periods: Sequence[OrderPeriod]) -> tuple[int, ...]:
+    """Return 43 words. Raises ValueError when they are too many, or overlap."""
+    _check(periods, _LUNA)
+    slots = ((each.start, each.end, _ORDERS.index(each.order) << 8 | each.weekdays) for each in periods)
+    return _filled(len(periods), slots, _LUNA_WORDS)
+
+
+def unpack_power(words: Sequence[int]) -> tuple[PowerPeriod, ...]:
+    """Return the periods of fixed power in use. Raises ValueError for words that are none."""
+    return tuple(
+        PowerPeriod(start, end, EVERY_DAY, int.from_bytes(struct.pack(">HH", high, low), signed=True))
+        for start, end, high, low in _slots(words, _TEN, _TEN_WORDS, 4)
+    )
+
+
+def pack_power(periods: Sequence[PowerPeriod]) -> tuple[int, ...]:
+    """Return 41 words. Raises ValueError when they are too many, overlap, or not the same every day."""
+    _check(periods, _TEN, daily=True)
+    slots = ((each.start, each.end, *struct.unpack(">HH", struct.pack(">i", each.watts))) for each in periods)
+    return _filled(len(periods), slots, _TEN_WORDS)
+
+
+def unpack_prices(words: Sequence[int]) -> tuple[PricePeriod, ...]:
+    """Return the periods of prices in use. Raises ValueError for words that are none."""
+    return tuple(
+        PricePeriod(start, end, EVERY_DAY, high << 16 | low)
+        for start, end, high, low in _slots(words, _TEN, _TEN_WORDS, 4)
+    )
+
+
+def pack_prices(periods: Sequence[PricePeriod]) -> tuple[int, ...]:
+    """Return 41 words. Raises ValueError when they are too many, overlap, or not the same every day."""
+    _check(periods, _TEN, daily=True)
+    slots = ((each.start, each.end, each.price >> 16, each.price & 0xFFFF) for each in periods)
+    return _filled(len(periods), slots, _TEN_WORDS)
+
+
+def unpack_capacity(words: Sequence[int]) -> tuple[PowerPeriod, ...]:
+    """Return the periods of capacity control in use. Raises ValueError for words that are none."""
+    _check_length(words, _CAPACITY, _CAPACITY_WORDS)
+    content = struct.pack(f">{len(words)}H", *words)
+    slots = (
+        _CAPACITY_SLOT.unpack_from(content, 2 + number * _CAPACITY_SLOT.size) for number in range(words[0])
+    )
+    return tuple(PowerPeriod(start, end, days, watts) for start, end, watts, days in slots)
+
+
+def pack_capacity(periods: Sequence[PowerPeriod]) -> tuple[int, ...]:
+    """Return 64 words. Raises ValueError unless they cover every minute of the week once."""
+    _check(periods, _CAPACITY)
+    for day in range(7):
+        covered = sum(each.end - each.start for each in periods if each.weekdays >> day & 1)
+        if covered != DAY:
+            raise ValueError(f"day {day} of the week is covered for {covered} minutes; all {DAY} have to be")
+    content = struct.pack(">H", len(periods)) + b"".join(
+        _CAPACITY_SLOT.pack(each.start, each.end, each.watts, each.weekdays) for each in periods
+    )
+    return struct.unpack(f">{_CAPACITY_WORDS}H", content.ljust(2 * _CAPACITY_WORDS, b"\0"))
+
+
+def _slots(words: Sequence[int], most: int, length: int, size: int) -> Iterator[Sequence[int]]:
+    _check_length(words, most, length)
+    for number in range(words[0]):
+        yield words[1 + number * size : 1 + (number + 1) * size]
+
+
+def _check_length(words: Sequence[int], most: int, length: int) -> None:
+    if len(words) != length:
+        raise ValueError(f"{len(words)} words of periods; {length} are")
+    if words[0] > most:
+        raise ValueError(f"{words[0]} periods; {most} are the most")
+
+
+def _check(periods: Sequence[Period], most: int, *, daily: bool = False) -> None:
+    if len(periods) > most:
+        raise ValueError(f"{len(periods)} periods; {most} are the most")
+    for one, other in combinations(periods, 2):
+        if one.overlaps(other):
+            raise ValueError(f"periods overlap: {one.start} to {one.end} and {other.start} to {other.end}")
+    if daily and any(period.weekdays != EVERY_DAY for period in periods):
+        raise ValueError("periods of this kind hold every day")
+
+
+def _filled(count: int, slots: Iterable[Sequence[int]], length: int) -> tuple[int, ...]:
+    words = [count, *(word for slot in slots for word in slot)]
+    return (*words, *[0] * (length - len(words)))
