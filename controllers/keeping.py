@@ -8,6 +8,7 @@ from typing import Final
 
 from controllers import records
 from controllers.budget import DAY_S, Budget
+from controllers.curtailment import Purpose
 from controllers.journal import Journal, Statement
 from controllers.records import Kept
 from controllers.steady import SteadyTime
@@ -83,7 +84,7 @@ class Keeping:
         await self.journal.commit(seen, records.put_kept(self.serial, state, kept), *statements)
         self._kept[state] = kept
 
-    def changed(self, promise: Promise, now: float) -> None:
+    def changed(self, promise: Promise, purpose: Purpose, now: float) -> None:
         """Count a change that is about to be sent."""
-        if promise.storage is not Storage.VOLATILE:
+        if records.wears(promise, purpose):
             self._changes.append(now)

@@ -271,7 +271,7 @@ class Reconciler:
         intent = records.put_act(act, self.device.name, serial, promise, write=step, now=now)
         kept = replace(kept, written=written, proven=False, written_at=now)
         await self.keeping.keep(state, kept, intent)
-        self.keeping.changed(promise, now)
+        self.keeping.changed(promise, step.purpose, now)
         renewing = step.purpose is Purpose.RENEW
         outcome = await write_and_prove(handle, step.value, self._clock, renewing=renewing)
         ended = records.end_act(act, outcome.result.value, outcome.reason, self._time.now())

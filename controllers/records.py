@@ -8,7 +8,7 @@ from typing import Final, cast
 
 from controllers.budget import DAY_S
 from controllers.claims import Claim, ClaimKey, End, Order, Terms
-from controllers.curtailment import Write
+from controllers.curtailment import Purpose, Write
 from controllers.heartbeat import Heartbeat
 from controllers.journal import Journal, Statement
 from controllers.values import decode, decode_value, encode
@@ -78,6 +78,11 @@ def owes(journal: Journal) -> set[str]:
     return {str(device) for (device,) in rows}
 
 
+def wears(promise: Promise, purpose: Purpose) -> bool:
+    """Return whether a write changes what survives a power cut; a renewal writes what is there already."""
+    return promise.storage is not Storage.VOLATILE and purpose is not Purpose.RENEW
+
+
 def put_act(act: str, device: str, serial: str, promise: Promise, *, write: Write, now: float) -> Statement:
     """Return the statement that notes a write before it is sent."""
     sql = (
@@ -85,7 +90,7 @@ def put_act(act: str, device: str, serial: str, promise: Promise, *, write: Writ
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
     )
     value, replacing = json.dumps(encode(write.value)), json.dumps(encode(write.replacing))
-    persistent = int(promise.storage is not Storage.VOLATILE)
+    persistent = int(wears(promise, write.purpose))
     return sql, (act, now, device, serial, promise.key, value, replacing, write.purpose.value, persistent)
 
 

@@ -15,7 +15,7 @@ from controllers.demand import Demand
 from controllers.device_loop import DeviceLoop
 from controllers.journal import Journal
 from controllers.records import Kept
-from sunhelm.devices.control import UNKNOWN, UNLIMITED, Charge, Limit, Proof, Rung, SelfConsumption
+from sunhelm.devices.control import UNKNOWN, UNLIMITED, Charge, Limit, Proof, Rung, SelfConsumption, Storage
 from sunhelm.devices.errors import Rejected, TimedOut, Unreachable
 
 
@@ -244,6 +244,20 @@ async def test_a_refusal_is_told_once(bench: Any) -> None:
         await bench.ask(Limit(0))
 
     assert bench.counts.results.count("budget") == 1
+
+
+async def test_what_is_renewed_every_few_seconds_wears_nothing_out(bench: Any) -> None:  # S18
+    battery = bench.device.battery
+    battery.promise = replace(battery.promise, rung=Rung.PERSISTENT, storage=Storage.PERSISTENT, renew_s=3.0)
+    await bench.ask(Charge(500), "battery")
+    for _ in range(100):
+        await bench.later(3)
+    assert len(battery.writes) > 50
+    assert bench.reconciler.budget.left == 18
+
+    bench.restart()
+    await bench.later(3)
+    assert bench.reconciler.budget.left == 18
 
 
 async def test_a_devices_own_timer_is_renewed_while_the_claim_lives(bench: Any) -> None:  # S6, S7, S20
