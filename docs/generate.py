@@ -231,6 +231,8 @@ def _settings(spec: FamilySpec) -> str:
     pacing = spec.pacing
     holes = "may be read over" if spec.read.holes == "readable" else "spoil a request"
     request = f"{spec.read.words}; registers that are not listed {holes}" if spec.parts else ""
+    if spec.read.pages:
+        request = f"{spec.read.words}, a whole page at a time"
     links = [f"`{kind}` {port}" for kind, port in spec.links.items() if kind != "none"]
     rows = [
         ("Vendor", spec.vendor),

@@ -9,6 +9,7 @@ from typing import Any, Final, Protocol
 
 from sunhelm.simulator.clock import Clock
 from sunhelm.simulator.faces.deye import DeyeFace
+from sunhelm.simulator.faces.givenergy import Dongle, GivEnergyFace
 from sunhelm.simulator.faces.huawei import HuaweiFace, HuaweiServer
 from sunhelm.simulator.faces.prices import PriceServer
 from sunhelm.simulator.faces.redback import CLIENT_ID, EMAIL, PASSWORD, SECRET, RedbackCloud
@@ -132,6 +133,10 @@ def _behind_a_logger(host: str, port: int) -> dict[str, object]:
     return {**_hybrid(host, port), "link": "solarman_v5", "logger_serial": DEFAULT_SERIAL}
 
 
+def _givenergy(plant: Plant, clock: Clock, faults: Faults) -> Endpoint:
+    return Dongle(GivEnergyFace(plant), faults=faults, clock=clock)
+
+
 def _redback(plant: Plant, clock: Clock, faults: Faults) -> Endpoint:
     return RedbackCloud(plant, faults=faults, clock=clock)
 
@@ -171,6 +176,7 @@ FAMILIES: Mapping[str, SimulatedFamily] = MappingProxyType(
         "huawei": SimulatedFamily("Modbus TCP", _huawei),
         "sma": SimulatedFamily("Modbus TCP", _sma),
         "deye": SimulatedFamily("Modbus TCP", _deye, device=_hybrid),
+        "givenergy": SimulatedFamily("GivEnergy frames", _givenergy),
         "redback": SimulatedFamily(
             "HTTP",
             _redback,

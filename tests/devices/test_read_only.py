@@ -13,8 +13,8 @@ from sunhelm.simulator.families import FAMILIES, secret_files, site_file
 from sunhelm.simulator.request_log import HTTP_GET, HTTP_SIGN_IN
 from sunhelm.simulator.site import SimulatedSite
 
-READING = {3, 4, 0x2B, 0x41, 0x0B, 0x43, HTTP_GET, HTTP_SIGN_IN}
-"""Functions of Modbus, commands of the SEC1000 and of HTTP that only read."""
+READING = {3, 4, 0x2B, 0x41, 0x16, 0x0B, 0x43, HTTP_GET, HTTP_SIGN_IN}
+"""Functions of Modbus and of GivEnergy, commands of the SEC1000 and of HTTP that only read."""
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -22,8 +22,6 @@ async def test_a_full_read_of_a_device_writes_nothing(family: str, tmp_path: Pat
     async with SimulatedSite(faces=[family], start=1_782_036_000.0, live=False) as site:
         endpoint = site.endpoints[family]
         content = site_file([family], "127.0.0.1", {family: endpoint.port})
-        for name, secret in secret_files([family]).items():
-            (tmp_path / name).write_text(secret)
         for name, secret in secret_files([family]).items():
             (tmp_path / name).write_text(secret)
         content["devices"][family]["profile"] = "full"

@@ -200,7 +200,7 @@ def test_a_fault_passes_over_a_device_that_was_well(
                 assert all(outcome.ok for outcome in (await bench.scrape()).groups.values())
                 await bench.pass_time(15.0)
             await _live_through(bench, case, variant.partition(" ")[0])
-            await _is_well_again(bench, hours=isinstance(case.fault, CorruptWord))
+            await _is_well_again(bench, hours=isinstance(case.fault, CorruptWord | Holes))
 
     virtually(program())
 
@@ -218,7 +218,7 @@ def test_a_fault_that_is_there_from_the_start_passes_too(
                     if None not in case.expected(variant.partition(" ")[0]):
                         assert not reading.up
                     await bench.pass_time(15.0)
-            await _is_well_again(bench, hours=isinstance(case.fault, CorruptWord))
+            await _is_well_again(bench, hours=isinstance(case.fault, CorruptWord | Holes))
 
     virtually(program())
 

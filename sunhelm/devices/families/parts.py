@@ -34,7 +34,8 @@ class Discovery:
 
     `units` are the unit ids that the owner configured, by part; they replace those of the family.
     `landmarks` are words by unit id and address that one has to read to find the parts: here, none.
-    With `alternatives`, the device is the first of the parts that is there.
+    With `alternatives`, the device is the first of the parts that is there. `doubtful` is whether the last
+    look missed parts that were asked for with little patience: they may be there all the same.
     """
 
     parts: Sequence[Part]
@@ -42,6 +43,7 @@ class Discovery:
     map_of: Callable[[Part], RegisterMap]
     landmarks: Mapping[int, Mapping[int, int]] = field(default_factory=dict)
     alternatives: bool = False
+    doubtful: bool = False
     _answers: dict[Span, Sequence[int] | None] = field(default_factory=dict)
     _silent: set[int] = field(default_factory=set)
     _silence: TimedOut | None = None
@@ -54,6 +56,7 @@ class Discovery:
         link raises.
         """
         found: list[FoundPart] = []
+        self.doubtful &= bool(self._answers)  # a look that goes on where it stopped
         for part in self.parts:
             if any(one.part.name in part.instead_of for one in found):
                 continue
@@ -143,6 +146,7 @@ class Discovery:
             words = await link.read(span, patient)
         except Rejected:
             self._heard = True
+            self.doubtful |= probe.patience is not None
             return None
         except TimedOut as error:
             # Some gateways say nothing where a unit is missing; a required part would be a dead device.
@@ -150,6 +154,7 @@ class Discovery:
                 raise
             self._silence = error
             self._silent.add(span.unit)
+            self.doubtful |= probe.patience is not None
             return None
         self._heard = True
         return words

@@ -33,6 +33,9 @@ DISCOVERY: Final = "discovery"
 _JUST_LOOKED_S: Final = 60.0
 """A look for parts that is younger than this is as good as a new one."""
 
+_DOUBTFUL_S: Final = (60.0, 480.0)
+"""A look that may have missed parts is repeated after so long, and then as usual."""
+
 NEVER_READ: Final = "-"
 """The group of registers that a block may pass over but nobody asks for."""
 
@@ -104,6 +107,7 @@ class RegisterSource:
         self._values: dict[str, dict[str, float | str]] = {}
         self._missed: set[str] = set()
         self._looked_at: float | None = None
+        self._looks = 0
 
     @property
     def values(self) -> Values:
@@ -127,7 +131,11 @@ class RegisterSource:
     def groups(self) -> Sequence[Group]:
         if not self.parts:
             return ()
-        return self._groups(self.unsupported.current(self._clock.time()))
+        groups = self._groups(self.unsupported.current(self._clock.time()))
+        if self._looks < len(_DOUBTFUL_S) and getattr(self._discovery, "doubtful", False):
+            soon = Group(DISCOVERY, _DOUBTFUL_S[self._looks])
+            return [soon if group.name == DISCOVERY else group for group in groups]
+        return groups
 
     def _groups_of(self, refused: frozenset[Place]) -> Sequence[Group]:
         """Return the groups that are left when these registers are refused."""
@@ -173,9 +181,6 @@ class RegisterSource:
         awaited = "serial" in self._family.spec.identity and not identity.serial
         if awaited and not any(group.endswith("identity") for group in groups):
             return  # it would be shown without its serial number now, and as another device later
-        awaited = "serial" in self._family.spec.identity and not identity.serial
-        if awaited and not any(group.endswith("identity") for group in groups):
-            return  # it would be shown without its serial number now, and as another device later
         yield Sample(CATALOGUE["device"], 1.0, astuple(identity), "what the device says of itself")
 
     def remarks(self) -> Iterable[Sample]:
@@ -193,6 +198,7 @@ class RegisterSource:
         looked_at, self._looked_at = self._looked_at, None
         if looked_at is not None and started - looked_at < _JUST_LOOKED_S:
             return Fetched(Outcome(taken_at=self._clock.time()))
+        self._looks += 1
         try:
             found = await self._discovery.find(self.link, deadline)
             missed = {part.name for part in self.parts} - {part.name for part in found}

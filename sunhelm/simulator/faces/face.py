@@ -8,10 +8,14 @@ from typing import Protocol
 
 
 class Table(StrEnum):
-    """The register tables: function 3 reads holding, function 4 input registers."""
+    """The register tables: function 3 reads holding, function 4 input registers.
+
+    GivEnergy's function 0x16 tells what a meter is.
+    """
 
     HOLDING = "holding"
     INPUT = "input"
+    METER = "meter"
 
 
 class ModbusException(Exception):

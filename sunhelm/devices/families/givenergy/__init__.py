@@ -1,0 +1,1 @@
+"""GivEnergy inverters and batteries."""
