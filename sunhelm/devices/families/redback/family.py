@@ -163,7 +163,7 @@ class RedbackSource:
 
     def plan(self, groups: Iterable[str]) -> tuple[str, ...]:
         """Return the requests that a read of these groups takes, as text for a person."""
-        return tuple(f"GET {self._path(group)}" for group in groups)
+        return tuple(f"GET {self.path(group)}" for group in groups)
 
     async def dump(self, deadline: Deadline) -> Mapping[str, object]:
         told: dict[str, object] = {}
@@ -171,7 +171,7 @@ class RedbackSource:
             if group.name == "panels":
                 told[group.name] = await self._panels(deadline)
             else:
-                told[group.name] = (await self.cloud.read(self._path(group.name), deadline)).data
+                told[group.name] = (await self.cloud.read(self.path(group.name), deadline)).data
         return {"answers": redacted(told)}
 
     async def settings(self, deadline: Deadline) -> Mapping[str, Setting]:
@@ -182,7 +182,7 @@ class RedbackSource:
     async def close(self) -> None:
         await self.lease.close()
 
-    def _path(self, group: str) -> str:
+    def path(self, group: str) -> str:
         """Return where the values of a group are."""
         assert self.place is not None
         serial, site = quoted(self.place.serial), quoted(self.place.site)
@@ -225,52 +225,57 @@ class RedbackSource:
             return self.clock.time(), self._said("panels", await self._panels(deadline))
         assert self.place is not None
         fresh_s = 0.0 if group == "live" else self.spec.tiers[group] / 2
-        document = await self.cloud.read(self._path(group), deadline, fresh_s=fresh_s)
+        document = await self.cloud.read(self.path(group), deadline, fresh_s=fresh_s)
         self._skew_s = document.skew_s
+        came_at = document.date - document.skew_s
         match group:
             case "live":
                 return self._live(document)
             case "schedules":
                 self._schedules = schedules(document.data, self.place.serial, document.date)
-                return document.date, list(samples.schedule_samples(self._schedules))
+                return came_at, list(samples.schedule_samples(self._schedules))
             case "envelopes":
                 self._envelopes = envelopes(document.data, self.place.site)
-                return document.date, list(samples.envelope_samples(self._envelopes))
+                return came_at, list(samples.envelope_samples(self._envelopes))
             case "identity":
                 self._learn(document, self.place)
                 inverter = self.nature.inverter
                 said = self._said("identity", {**_mapping(document.data), "Inverter": inverter})
                 if not self.place.serial:
                     said = [item for item in said if not item.source.startswith("Inverter.")]
-                return document.date, [*said, *samples.battery_models(inverter)]
+                return came_at, [*said, *samples.battery_models(inverter)]
             case _:
-                return document.date, self._said(group, document.data)
+                return came_at, self._said(group, document.data)
 
     def _said(self, group: str, data: object) -> list[Sample | Held]:
         said = list(self.values.samples(group, data, self.config))
         if not any(isinstance(item, Sample) for item in said) and not any(
             isinstance(item, Held) and item.guard == "sentinel" for item in said
         ):
-            raise Malformed(f"{self._path(group)}: none of the values that {group} has")
+            raise Malformed(f"{self.path(group)}: none of the values that {group} has")
         return said
 
-    def _live(self, document: Document) -> tuple[float, list[Sample | Held]]:
+    def fresh(self, document: Document) -> Mapping[str, object]:
+        """Return live data. Raises Malformed or Unreachable where they are not those of now."""
         data = _mapping(document.data)
-        taken_at = utc(data.get("TimestampUtc"))
-        if taken_at is None:
-            raise Malformed(f"{self._path('live')}: no TimestampUtc that is a time")
-        phases = data.get("Phases")
-        self._phases = len(phases) if isinstance(phases, list) else 0
         self._status = tuple(
             item for item in self.values.samples("status", data, self.config) if isinstance(item, Sample)
         )
-        self._check_age(document.date - taken_at, document.date, str(data.get("Status")))
+        self._check_age(
+            document.date - _time_of(data, self.path("live")), document.date, str(data.get("Status"))
+        )
+        return data
+
+    def _live(self, document: Document) -> tuple[float, list[Sample | Held]]:
         assert self.place is not None
-        mode = _member(data.get("Inverters"), "SerialNumber", self.place.serial)
+        data = self.fresh(document)
+        phases = data.get("Phases")
+        self._phases = len(phases) if isinstance(phases, list) else 0
+        mode = member(data.get("Inverters"), "SerialNumber", self.place.serial)
         said = self._said("live", {**data, "Inverter": mode})
         if not self.nature.has_battery:
             said = [item for item in said if "Battery" not in item.source]
-        return taken_at, said
+        return _time_of(data, self.path("live")) - document.skew_s, said
 
     def _check_age(self, age_s: float, now: float, status: str) -> None:
         """Raise where the values are not those of now. A status is shown as it is one of three words."""
@@ -291,7 +296,7 @@ class RedbackSource:
         self.place = place
         try:
             return await self.cloud.read(
-                self._path("identity"), deadline, fresh_s=self.spec.tiers["identity"] / 2
+                self.path("identity"), deadline, fresh_s=self.spec.tiers["identity"] / 2
             )
         finally:
             self.place = None
@@ -328,7 +333,7 @@ class RedbackSource:
             raise Rejected("no sign-in of the portal is configured")
         read = found("form with the strings", pages.panels)
         async with portal.turn(deadline):
-            return await portal.get(self._path("panels"), deadline, read)
+            return await portal.get(self.path("panels"), deadline, read)
 
 
 def find(wanted: str | None, sites: Sequence[SiteNodes], account: str) -> Place:
@@ -372,11 +377,18 @@ def _masked(key: str, value: object) -> object:
     return value
 
 
+def _time_of(data: Mapping[str, object], where: str) -> float:
+    moment = utc(data.get("TimestampUtc"))
+    if moment is None:
+        raise Malformed(f"{where}: no TimestampUtc that is a time")
+    return moment
+
+
 def _mapping(value: object) -> Mapping[str, object]:
     return value if isinstance(value, dict) else {}
 
 
-def _member(members: object, key: str, wanted: str) -> Mapping[str, object]:
+def member(members: object, key: str, wanted: str) -> Mapping[str, object]:
     """Return the member of a list that is called so."""
     return next(
         (
