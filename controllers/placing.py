@@ -19,7 +19,7 @@ from controllers.schedules import Planned, Plans, Stage
 from controllers.writing import EXCHANGE_S
 from sunhelm.devices.clock import Deadline
 from sunhelm.devices.control import ClockTask, ControlledDevice, Schedules
-from sunhelm.devices.errors import DeviceError
+from sunhelm.devices.errors import DeviceError, Rejected
 
 RETRY_S: Final = 15.0
 LOOK_S: Final = 60.0
@@ -82,7 +82,6 @@ class ScheduleErrand:
 
     async def _look_after(self, plan: Planned) -> None:
         """Bring one further. Raises DeviceError when the device cannot be spoken with."""
-        self._not_before[plan.id] = self._book.time.now() + LOOK_S
         native = self._device.schedules
         if plan.kept is not None:
             await self._look_at_charge(plan)
@@ -114,6 +113,12 @@ class ScheduleErrand:
         except ValueError as error:
             await self._fail(plan, str(error))
             return
+        except Rejected as error:
+            problem = str(error)
+            self._not_before[plan.id] = self._book.time.now() + LOOK_S
+            _log.warning("schedule_waits", device=self._device.name, schedule=plan.id, problem=problem)
+            await self._change(lambda plans: schedules.refused(plans, plan.id, problem))
+            return
         await self._change(lambda plans: schedules.placed(plans, plan.id, key))
         _log.info("schedule_placed", device=self._device.name, schedule=plan.id, key=key)
 
@@ -129,6 +134,7 @@ class ScheduleErrand:
                 await native.delete(entry.key, self._deadline())
 
     async def _look_at_charge(self, plan: Planned) -> None:
+        self._not_before[plan.id] = self._book.time.now() + LOOK_S
         read, target = self._device.state_of_charge, plan.schedule.target_soc
         if read is None or target is None:
             return

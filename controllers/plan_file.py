@@ -104,8 +104,9 @@ def _steps(rows: Sequence[Row], zone: ZoneInfo) -> Iterator[Schedule]:
     lengths = [later - start for (start, _), (later, _) in pairwise(steps)]
     if not lengths:
         raise _wrong("one step alone does not tell how long it is")
-    if wrong := next((length for length in lengths if not 0 < length <= _LONGEST_STEP_S), None):
-        raise _wrong(f"a step of {wrong:.0f} s")
+    wrong = [length for length in lengths if not 0 < length <= _LONGEST_STEP_S]
+    if wrong:
+        raise _wrong(f"a step of {wrong[0]:.0f} s")
     running: Schedule | None = None
     for (start, watts), length in zip(steps, [*lengths, lengths[-1]], strict=True):
         new = _of_power(start, start + length, watts)

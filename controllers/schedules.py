@@ -129,6 +129,13 @@ def placed(plans: Plans, name: str, key: str) -> Plans:
     return {**plans, name: replace(plan, stage=stage, key=key, problem="")}
 
 
+def refused(plans: Plans, name: str, problem: str) -> Plans:
+    """Return the schedules after the device has not taken one: it is not there, and may be tried again."""
+    plan = plans[name]
+    stage = Stage.PLANNED if plan.stage is Stage.PLACING else plan.why
+    return {**plans, name: replace(plan, stage=stage, problem=problem)}
+
+
 def gone(plans: Plans, name: str) -> Plans:
     """Return the schedules after one is proven not to be on the device any more."""
     plan = plans[name]

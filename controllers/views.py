@@ -18,7 +18,7 @@ from controllers.people import (
     StateRecord,
     TaskRecord,
 )
-from controllers.schedules import Planned
+from controllers.schedules import Planned, Stage
 from controllers.statuses import Status
 from controllers.tasks import Task
 from controllers.values import words
@@ -73,9 +73,10 @@ def task_record(task: Task) -> TaskRecord:
     )
 
 
-def schedule_record(plan: Planned) -> ScheduleRecord:
-    """Return a schedule as people see it."""
+def schedule_record(plan: Planned, wall: float) -> ScheduleRecord:
+    """Return a schedule as people see it: whoever carries it out, it runs from its start to its end."""
     schedule = plan.schedule
+    runs = plan.stage is Stage.PLACED and schedule.start <= wall
     return ScheduleRecord(
         id=plan.id,
         device=plan.device,
@@ -85,7 +86,7 @@ def schedule_record(plan: Planned) -> ScheduleRecord:
         watts=schedule.watts,
         target_soc=schedule.target_soc,
         means="native" if plan.kept is None else "kept",
-        state=plan.stage.value,
+        state=(Stage.RUNNING if runs else plan.stage).value,
         cause=cause(plan.cause),
         key=plan.key,
         problem=plan.problem,

@@ -27,7 +27,7 @@ class Planner(Once):
     def schedules(self, *, ended: bool = False) -> tuple[ScheduleRecord, ...]:
         """Return our schedules by their start; `ended`: also those that are over or deleted."""
         plans = [plan for plan in self._books.ledger.plans.values() if ended or not plan.over]
-        return tuple(map(schedule_record, sorted(plans, key=lambda plan: plan.schedule.start)))
+        return self._shown(sorted(plans, key=lambda plan: plan.schedule.start))
 
     async def create_schedule(self, command: Command, *, confirmed: bool = False) -> ScheduleRecord:
         """Make a schedule."""
@@ -45,7 +45,7 @@ class Planner(Once):
         """Return the schedule that would be made, without making it."""
         (plan,) = self._planned(command.device, [self._read(command)])
         self._check_room([plan])
-        return schedule_record(replace(plan, id=""))
+        return schedule_record(replace(plan, id=""), self._wall)
 
     async def delete_schedule(self, schedule: str) -> ScheduleRecord:
         """Delete a schedule of ours, on the device too."""
@@ -127,7 +127,7 @@ class Planner(Once):
             return _with_plans(ledger, schedules.added(cleared, plans))
 
         await self._books.change(make)
-        return tuple(schedule_record(self._books.ledger.plans[plan.id]) for plan in plans)
+        return self._shown(self._books.ledger.plans[plan.id] for plan in plans)
 
     def _in_the_way(self, plans: Iterable[Planned]) -> list[str]:
         kept = self._books.ledger.plans
@@ -137,7 +137,10 @@ class Planner(Once):
 
     async def _delete(self, names: list[str]) -> tuple[ScheduleRecord, ...]:
         await self._books.change(lambda ledger: _with_plans(ledger, schedules.deleted(ledger.plans, names)))
-        return tuple(schedule_record(self._books.ledger.plans[name]) for name in names)
+        return self._shown(self._books.ledger.plans[name] for name in names)
+
+    def _shown(self, plans: Iterable[Planned]) -> tuple[ScheduleRecord, ...]:
+        return tuple(schedule_record(plan, self._wall) for plan in plans)
 
 
 def _with_plans(ledger: Ledger, plans: schedules.Plans) -> Ledger:
