@@ -76,15 +76,23 @@ VERSION: Final = len(SCHEMA)
 KEPT_S: Final = 90 * DAY_S
 """How long what is over is kept."""
 
+_RENEWALS: Final = (
+    "DELETE FROM acts WHERE at < ? AND purpose = 'renew'"
+    " AND outcome IN ('verified', 'effect_seen', 'accepted')"
+)
+"""What is done every few seconds as long as a device is told to do something."""
+
 
 def retention(now: float) -> tuple[tuple[str, tuple[object, ...]], ...]:
     """Return the statements that drop what was over so long ago; what is live or owed stays."""
     before = (now - KEPT_S,)
+    yesterday = (now - DAY_S,)
     return (
         ("DELETE FROM alerts WHERE pending = 0 AND last_at < ?", before),
         ("DELETE FROM claims WHERE live = 0 AND touched_at < ?", before),
         ("DELETE FROM transitions WHERE at < ?", before),
         ("DELETE FROM acts WHERE at < ?", before),
+        (_RENEWALS, yesterday),
         ("DELETE FROM requests WHERE at < ?", before),
         ("DELETE FROM tasks WHERE outcome IS NOT NULL AND ended_at < ?", before),
         ("DELETE FROM schedules WHERE live = 0 AND touched_at < ?", before),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final, Generic, Protocol, TypeVar
@@ -86,12 +87,14 @@ class Operation(Generic[PlaceT, AskT]):
         call = Call(backstage.people, backstage.requests, place, ask)
         if not self.writes:
             return self._response((await self.handle(call)).model_dump_json())
+        given = _given(place, ask)
         said = Said(
             id=ask.id if isinstance(ask, Once) else None,
             visitor=request[VISITOR],
             operation=self.name,
             device=str(getattr(place, "device", None) or getattr(ask, "device", "")),
-            text=_words(place, ask),
+            text=_words(given),
+            content=json.dumps(given, sort_keys=True),
         )
 
         async def act() -> str:
@@ -127,12 +130,14 @@ class Operation(Generic[PlaceT, AskT]):
         )
 
 
-def _words(place: Place, ask: Ask) -> str:
-    """Return what was asked, as the journal keeps it: JSON of what was given."""
-    given = ask.model_dump(by_alias=True, exclude_unset=True, exclude={"id"})
-    given |= {key: value for key, value in place.model_dump().items() if value is not None}
-    return _Given.model_validate(given).model_dump_json()
+def _given(place: Place, ask: Ask) -> dict[str, Any]:
+    """Return what was given, by its names."""
+    given = ask.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude={"id"})
+    return {**place.model_dump(mode="json", exclude_none=True), **given}
 
 
-class _Given(BaseModel, extra="allow"):
-    """Whatever was given."""
+def _words(given: dict[str, Any]) -> str:
+    """Return what was given as the journal tells it; the device has a place of its own there."""
+    parameters = given.get("with", {})
+    told = {key: value for key, value in given.items() if key not in ("device", "with")}
+    return " ".join(f"{key}={value}" for key, value in {**told, **parameters}.items())

@@ -25,18 +25,22 @@ _LONGEST: Final = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
-    """One request. `id` is the client's word for it; None when it has none."""
+    """One request. `id` is the client's word for it; None when it has none.
+
+    `text` is what the journal tells of it; two are the same when their `content` is.
+    """
 
     id: str | None
     visitor: str
     operation: str
     device: str
     text: str
+    content: str
 
     @property
     def digest(self) -> str:
         """What is equal only for the same request of the same visitor."""
-        whole = json.dumps([self.visitor, self.operation, self.text])
+        whole = json.dumps([self.visitor, self.operation, self.content])
         return hashlib.sha256(whole.encode()).hexdigest()
 
 
@@ -114,7 +118,7 @@ class Requests:
                 at=float(str(at)),
                 kind=_KIND,
                 device=str(named),
-                what=f"{operation} {text}"[:_LONGEST],
+                what=f"{str(operation).replace('_', ' ')} {text}".strip()[:_LONGEST],
                 cause=str(visitor),
                 outcome=DONE if outcome == DONE else "unanswered" if outcome == PENDING else "refused",
                 reason="" if outcome == DONE else str(outcome),

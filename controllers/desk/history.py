@@ -14,7 +14,9 @@ from controllers.views import cause
 
 _ACTS: Final = (
     "SELECT at, device, state, value, replacing, purpose, outcome, reason FROM acts WHERE at < ?"
-    " AND (? IS NULL OR device = ?) ORDER BY at DESC LIMIT ?"
+    " AND (? IS NULL OR device = ?)"
+    " AND NOT (purpose = 'renew' AND outcome IN ('verified', 'effect_seen', 'accepted'))"
+    " ORDER BY at DESC LIMIT ?"
 )
 _TRANSITIONS: Final = (
     "SELECT at, device, policy, what FROM transitions WHERE at < ? AND (? IS NULL OR device = ?)"
@@ -32,7 +34,7 @@ class History(Office):
     async def history(
         self, *, device: str | None = None, before: float | None = None, most: int = 100
     ) -> tuple[EventRecord, ...]:
-        """Return what the journal holds, the newest first, from before that time."""
+        """Return what the journal holds, the newest first, from before that time; no usual renewals."""
         parameters = (float("inf") if before is None else before, device, device, most)
         return await asyncio.to_thread(self._events, parameters, most)
 

@@ -189,7 +189,8 @@ class Page:
                 visitor=request[VISITOR],
                 operation=request.path.rpartition("/")[2].replace("-", "_"),
                 device=deed.device,
-                text=f"for {lasting}" if deed.lasting else request.match_info.get("claim", ""),
+                text=(text := f"for {lasting}" if deed.lasting else request.match_info.get("claim", "")),
+                content=text,
             )
 
             async def act() -> str:

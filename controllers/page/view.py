@@ -21,6 +21,7 @@ MOST_EVENTS: Final = 20
 
 _UNSAID: Final = ("", "nothing", "unknown")
 _MEANS: Final = {"native": "by the device itself", "kept": "kept by the controller", "no": "not possible"}
+_LASTING: Final = ("person", "schedule")
 _GOOD: Final = ("verified", "effect_seen", "accepted", "done")
 
 
@@ -114,6 +115,7 @@ class View:
 
     def claim(self, claim: ClaimRecord) -> ClaimView:
         """Return a claim."""
+        renewed = "" if claim.cause in _LASTING else " unless it is renewed"
         return ClaimView(
             path=quote(claim.id, safe=""),
             device=claim.device,
@@ -121,7 +123,7 @@ class View:
             value=value_words(claim.value),
             cause=cause_words(claim.cause),
             age=span_words(self.now - claim.made_at),
-            ends=self.clock(claim.ends_at),
+            ends=f"ends {self.clock(claim.ends_at)}{renewed}",
             ended=claim.ended,
             dry_run=claim.dry_run,
         )
@@ -147,7 +149,7 @@ class View:
             at=self.clock(event.at),
             kind=event.kind,
             device=event.device,
-            what=event.what,
+            what=f"claim {event.what}" if event.kind == "claim" else event.what,
             cause=event.cause,
             outcome=outcome,
             good=event.outcome in _GOOD,

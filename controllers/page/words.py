@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
-_LIMIT: Final = re.compile(r"limit ([0-9.e+]+)W")
+_POWER: Final = re.compile(r"(limit|charge|discharge) ([0-9.e+]+)W")
 _MINUTE_S: Final = 60.0
 _HOUR_S: Final = 3600.0
 _DAY_S: Final = 86_400.0
@@ -32,9 +32,10 @@ def state_words(key: str) -> str:
 
 def value_words(value: str) -> str:
     """Return a value as people say it: "limit 0W" is "at most 0 W"."""
-    match = _LIMIT.fullmatch(value)
+    match = _POWER.fullmatch(value)
     if match is not None:
-        return f"at most {float(match[1]):,.10g} W".replace(",", "\N{NARROW NO-BREAK SPACE}")
+        word = "at most" if match[1] == "limit" else match[1]
+        return f"{word} {float(match[2]):,.10g} W".replace(",", "\N{NARROW NO-BREAK SPACE}")
     return _STEADY.get(value, value.replace("_", " "))
 
 

@@ -182,6 +182,23 @@ async def test_what_is_long_over_is_dropped_and_what_is_live_or_owed_is_not(
     journal.close()
 
 
+async def test_renewals_that_went_well_are_kept_for_a_day(folder: Path, device: Any) -> None:
+    journal = Journal(folder)
+    for number, purpose in enumerate((Purpose.RENEW, Purpose.RENEW, Purpose.BEGIN)):
+        write = Write(Charge(500), Charge(500), purpose)
+        promise = device.battery.promise
+        await journal.commit(
+            records.put_act(str(number), "roof", "SN1", promise, write=write, now=0.0),
+            records.end_act(str(number), "failed" if number == 1 else "verified", "", 1.0),
+        )
+    await journal.commit(*retention(86_399.0))
+    assert len(journal.read("SELECT * FROM acts")) == 3
+    await journal.commit(*retention(86_401.0))
+
+    assert journal.read("SELECT id FROM acts ORDER BY id") == [("1",), ("2",)]
+    journal.close()
+
+
 async def test_only_what_survives_a_power_cut_counts_as_a_change(folder: Path, device: Any) -> None:
     journal = Journal(folder)
     write = Write(Limit(0), UNLIMITED, Purpose.BEGIN)

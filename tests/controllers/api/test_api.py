@@ -75,9 +75,9 @@ async def test_the_journal_has_who_asked_and_what_was_done(client: Client) -> No
     _, journal = await ask(client, "GET", "/journal?device=roof")
     hold, claim, write = journal["events"]
 
-    assert (hold["cause"], hold["what"]) == ("anna", 'hold {"for":"1h","device":"roof"}')
+    assert (hold["cause"], hold["what"]) == ("anna", "hold for=1h")
     assert (claim["kind"], claim["outcome"]) == ("request", "done")
-    assert claim["what"] == 'make_claim {"device":"roof","action":"limit_export","with":{"limit":"0W"}}'
+    assert claim["what"] == "make claim action=limit_export limit=0W"
     assert write["kind"] == "write"
     assert len((await ask(client, "GET", "/journal?most=2"))[1]["events"]) == 2
 

@@ -14,7 +14,7 @@ from controllers.api.requests import Requests, Said
 from controllers.journal import Journal, JournalError
 from controllers.people import RefusalReason, Refused
 
-SAID = Said(id="my-own-word", visitor="anna", operation="claim", device="roof", text='{"limit":"0W"}')
+SAID = Said(id="my-own-word", visitor="anna", operation="claim", device="roof", text="limit=0W", content="{}")
 
 
 class Act:
@@ -66,7 +66,7 @@ async def test_without_a_word_everything_is_done(requests: Requests) -> None:
     assert act.times == 2
 
 
-@pytest.mark.parametrize("change", [{"text": "{}"}, {"visitor": "eve"}, {"operation": "restart"}], ids=str)
+@pytest.mark.parametrize("change", [{"content": "[]"}, {"visitor": "eve"}, {"operation": "restart"}], ids=str)
 async def test_a_word_is_for_one_request_of_one_visitor(requests: Requests, change: dict[str, str]) -> None:
     await requests.once(SAID, Act())
     other = Act()
@@ -129,6 +129,6 @@ async def test_the_journal_tells_who_asked_for_what(requests: Requests) -> None:
         ("roof", "anna", "done", ""),
         ("shed", "anna", "refused", "wrong"),
     }
-    assert events[0].what == 'claim {"limit":"0W"}'
+    assert events[0].what == "claim limit=0W"
     assert [event.device for event in requests.history(device="roof", before=None, most=10)] == ["roof"]
     assert requests.history(device=None, before=1000.0, most=10) == []

@@ -21,7 +21,8 @@ AMSTERDAM = ZoneInfo("Europe/Amsterdam")
         ("unknown", "not known"),
         ("", "\u2013"),
         ("self_consumption", "self consumption"),
-        ("charge 2000W", "charge 2000W"),
+        ("charge 2000W", "charge 2\u202f000 W"),
+        ("discharge 50W", "discharge 50 W"),
     ],
 )
 def test_values_are_said_as_people_do(value: str, words: str) -> None:
