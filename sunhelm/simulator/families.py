@@ -14,6 +14,9 @@ from sunhelm.simulator.faces.huawei import HuaweiFace, HuaweiServer
 from sunhelm.simulator.faces.prices import PriceServer
 from sunhelm.simulator.faces.redback import CLIENT_ID, EMAIL, PASSWORD, SECRET, RedbackCloud
 from sunhelm.simulator.faces.sec1000 import Sec1000Box
+from sunhelm.simulator.faces.sessy import BatteryDongle
+from sunhelm.simulator.faces.sessy.dongle import BATTERY_SERIAL
+from sunhelm.simulator.faces.sessy.dongle import PASSWORD as STICKER
 from sunhelm.simulator.faces.sma import SmaFace
 from sunhelm.simulator.faces.sunspec import SunSpecFace
 from sunhelm.simulator.faces.victron import HOUSE, VictronFace
@@ -158,6 +161,19 @@ def _owner(host: str, port: int) -> dict[str, object]:
     }
 
 
+def _sessy(plant: Plant, clock: Clock, faults: Faults) -> Endpoint:
+    return BatteryDongle(plant, faults=faults, clock=clock)
+
+
+def _dongle(host: str, port: int) -> dict[str, object]:
+    return {"host": host, "port": port, "account": "sessy"}
+
+
+def _sticker(host: str, port: int) -> dict[str, object]:
+    del host, port
+    return {"family": "sessy", "username": BATTERY_SERIAL, "password_file": "sessy_password"}
+
+
 def _tariff(plant: Plant, clock: Clock, faults: Faults) -> Endpoint:
     return PriceServer(plant, clock=clock, faults=faults)
 
@@ -184,6 +200,14 @@ FAMILIES: Mapping[str, SimulatedFamily] = MappingProxyType(
             account=_owner,
             cloud=True,
             secrets={"redback_secret": SECRET, "redback_password": PASSWORD},
+        ),
+        "sessy": SimulatedFamily(
+            "HTTP",
+            _sessy,
+            device=_dongle,
+            account=_sticker,
+            secrets={"sessy_password": STICKER},
+            cloud=True,
         ),
         "tariff": SimulatedFamily("HTTP", _tariff, device=_prices, cloud=True),
         "deye_solarman": SimulatedFamily(

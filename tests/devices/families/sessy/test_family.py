@@ -8,12 +8,15 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from sunhelm.devices.clock import Deadline
+from sunhelm.devices.device import open_site
 from sunhelm.devices.device_config import DeviceConfig
 from sunhelm.devices.errors import Reason
 from sunhelm.devices.families import load_family
 from sunhelm.devices.families.sessy.family import measured
 from sunhelm.devices.families.sessy.schedule import schedule_samples
 from sunhelm.devices.reading import Held, Reading, Sample
+from sunhelm.simulator.faults import Drop, HalfOpen, Refuse, Truncate
 
 Values = Callable[[Reading], dict[tuple[str, ...], float]]
 
@@ -169,3 +172,27 @@ def test_nonsense_in_a_schedule_says_nothing() -> None:
         {"power_strategy": [{"date": "never", "power": None}, 3]},
     ):
         assert not list(schedule_samples(document, 0.0, ZoneInfo("UTC")))
+
+
+@pytest.mark.parametrize(
+    ("fault", "reasons"),
+    [
+        (Refuse(), {Reason.UNREACHABLE}),
+        (Drop(), {Reason.TIMEOUT}),
+        (HalfOpen(), {Reason.TIMEOUT}),
+        (Truncate(keep=60, close=True), {Reason.UNREACHABLE}),
+        (Truncate(keep=3, close=True), {Reason.UNREACHABLE}),
+    ],
+    ids=str,
+)
+async def test_a_dongle_in_trouble_says_why_and_is_well_again_after(
+    home: Any, fault: Any, reasons: set[Reason]
+) -> None:
+    home.site()
+    async with open_site(home.folder / "sunhelm.yml") as devices:
+        with home.battery.faults.during(fault):
+            reading = await devices["battery"].read(Deadline.after(2))
+        assert {outcome.reason for outcome in reading.groups.values()} <= reasons
+        assert not reading.up
+        assert not reading.samples
+        assert (await devices["battery"].read(Deadline.after(5))).up
