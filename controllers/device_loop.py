@@ -41,6 +41,7 @@ class DeviceLoop:
 
     def wake(self) -> None:
         """Look again: what is asked may have changed."""
+        self.reconciler.heed()
         self._woken.set()
 
     async def run(self) -> None:

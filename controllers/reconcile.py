@@ -93,6 +93,12 @@ class Reconciler:
         """What is asked of each state now."""
         return {state: demand.value for state, demand in self._asked().items()}
 
+    def heed(self) -> None:
+        """Tell of a fail-safe as soon as it is in force or ends; the device is not asked for that."""
+        for state, demand in self._asked().items():
+            if state in self.statuses:
+                self.statuses[state].fail_safe = demand.fail_safe
+
     @property
     def owes(self) -> bool:
         """Whether something may have to be given back that was not looked at since the start."""

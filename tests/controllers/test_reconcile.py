@@ -477,3 +477,13 @@ async def test_an_unreadable_device_is_never_taken_for_an_unlimited_one(bench: A
 def test_a_new_record_owes_nothing() -> None:
     assert Kept().baseline is None
     assert Kept(foreign=(0.0, 5000.0)).since(5001.0).foreign == (5000.0,)
+
+
+async def test_a_fail_safe_is_told_at_once_and_without_a_word_to_the_device(bench: Any) -> None:
+    await bench.ask(Limit(0))
+    reads = bench.device.export.reads
+    for in_force in (True, False):
+        bench.demands["export_limit"] = Demand(Limit(0), fail_safe=in_force)
+        bench.reconciler.heed()
+        assert bench.reconciler.statuses["export_limit"].fail_safe is in_force
+    assert bench.device.export.reads == reads
