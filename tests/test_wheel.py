@@ -16,7 +16,7 @@ import sunhelm
 
 PACKAGES = ("controllers", "exporter", "sunhelm")
 COMMANDS = ("sunhelm", "sunhelm-controller", "sunhelm-exporter")
-DATA = (".yaml", ".csv", ".typed")
+DATA = (".yaml", ".csv", ".typed", ".html", ".css")
 
 
 @pytest.fixture(scope="module")
