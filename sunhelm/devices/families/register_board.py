@@ -86,8 +86,16 @@ class RegisterBoard:
         return str(codec.unpack(register.type, words))
 
     async def write(self, place: str, raw: float, deadline: Deadline) -> None:
-        """Write one register: a single word by the function `single`, more by one request of function 16."""
+        """Write one register: a single word by the function `single`, more by one request of function 16.
+
+        One that is only some bits of its word leaves the others as they are read.
+        """
         part, _, name = place.partition(".")
+        register = self.register(place)
+        if register.type.words == 1 and register.type.bits != 0xFFFF:
+            present = await self._words(part, [register], deadline)
+            await self._write(part, register, codec.pack(register.type, raw, present), deadline)
+            return
         await self.write_row(part, (name,), (raw,), deadline)
 
     async def write_row(
@@ -101,10 +109,13 @@ class RegisterBoard:
             for word in codec.pack(register.type, raw)
         )
         _check_row(registers)
+        await self._write(part, registers[0], words, deadline)
+
+    async def _write(self, part: str, first: Register, words: tuple[int, ...], deadline: Deadline) -> None:
         unit = (await self.locate(part, deadline)).unit
+        function = self.single if len(words) == 1 else 16
         try:
-            function = self.single if len(words) == 1 else 16
-            await self.link.write(unit, registers[0].address, words, deadline, function=function)
+            await self.link.write(unit, first.address, words, deadline, function=function)
         except Rejected as error:
             self._forget(part, error)
             raise

@@ -124,6 +124,8 @@ def _promise(place: str, register: Register, hazard: Hazard) -> Promise:
 
 def _ends(register: Register) -> tuple[float, float]:
     """Return the least and the greatest value, in the base unit, that the wire and the map allow."""
+    if register.type.kind == "hhmm":
+        return 0.0, 86_400.0
     values = [codec.value(register, raw) for raw in codec.limits(register.type)]
     low, high = min(values), max(values)
     if isinstance(register.minimum, float | int):

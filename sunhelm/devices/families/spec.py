@@ -315,8 +315,8 @@ class FamilySpec(_Model):
     `permissions` are words besides the actions that the owner may write to `control.allow`, and what each
     lets the controller do. `controls` is what can be commanded, by its key, and `tasks` what can be done
     once. Every other number that a map calls writable is a setting; `setting_hazards` says who may set it,
-    by "part.register" or, for all others of a part, "part.*", where that is not a policy with the owner's
-    leave ("opt-in").
+    by "part.register", "*.register" for the same one of every part, or "part.*" for all others of a part,
+    where that is not a policy with the owner's leave ("opt-in").
     """
 
     title: str
@@ -361,5 +361,6 @@ class FamilySpec(_Model):
 
     def hazard_of(self, place: str) -> Hazard:
         """Return who may set the register at "part.register"."""
-        part = place.partition(".")[0]
-        return self.setting_hazards.get(place) or self.setting_hazards.get(f"{part}.*") or "opt-in"
+        part, _, register = place.partition(".")
+        written = (self.setting_hazards.get(key) for key in (place, f"*.{register}", f"{part}.*"))
+        return next(filter(None, written), "opt-in")
