@@ -84,7 +84,8 @@ lock: build/uv/bin/uv ## Resolve the requirements again; UPGRADE=--upgrade takes
 	$(COMPILE) pyproject.toml -o requirements.txt
 	$(COMPILE) pyproject.toml --group dev --constraint requirements.txt -o requirements-dev.txt
 	$(COMPILE) --group build --constraint requirements-dev.txt -o requirements-build.txt
-	for peer in $(PEERS); do $(COMPILE) $$peer/requirements.in -o $$peer/requirements.txt; done
+	for peer in $(PEERS); do $(subst 3.11,$$(cat $$peer/python 2>/dev/null || echo 3.11),$(COMPILE)) \
+		$$peer/requirements.in -o $$peer/requirements.txt; done
 
 build/uv/bin/uv:
 	python3 -m venv build/uv

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 from sunhelm.simulator.faces.image import Image
@@ -51,7 +52,15 @@ def output(image: Image, plant: Plant, model: Model) -> None:
     image.pairs(30783, *volts, gain=100)
     image.pair(30803, state.grid.frequency_hz, 100)
     image.pairs(30805, 0, 0, 0, 0)
-    image.pairs(30977, *(each / volt for each, volt in zip(power, volts, strict=True)), gain=1000)
+    amperes = [each / volt for each, volt in zip(power, volts, strict=True)]
+    image.pairs(30977, *amperes, gain=1000)
+    if model.strings:
+        image.pairs(30789, *(volt * math.sqrt(3.0) for volt in volts), gain=100)
+        image.pair(30795, sum(map(abs, amperes)), 1000)
+        image.pairs(30813, *(abs(each) for each in (sum(power), *power)))
+        image.pair(30949, 1.0, 1000)
+        image.pair(31221, 1.0, 1000)
+        image.pair(31247, 0.012, 1000)
 
 
 def _output(state: PlantState, model: Model) -> tuple[float, float, float]:
