@@ -186,8 +186,10 @@ class Plant:
             steering,
             Situation(
                 load=load,
-                pv_inverter_w=_output(house.pv_inverter.output_for, ac_offers, house.pv_inverter_rating_w),
-                charger_w=_output(house.charger.output_for, dc_offers, house.charger_rating_w),
+                pv_inverter_w=steering.pv_throttle
+                * _output(house.pv_inverter.output_for, ac_offers, house.pv_inverter_rating_w),
+                charger_w=steering.pv_throttle
+                * _output(house.charger.output_for, dc_offers, house.charger_rating_w),
                 charge_limit_w=charge_limit,
                 discharge_limit_w=discharge_limit,
                 inverter_before=self._inverter_before,

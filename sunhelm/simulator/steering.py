@@ -34,8 +34,9 @@ class Steering:
     Powers are in watts. `grid_setpoint_w` is positive for import; `ac_input_w` is positive into the
     inverter on each phase; `battery_w` is positive for discharge. Limits are None when there are none,
     else 0 or more: `charge_limit_w` and `discharge_limit_w` at the battery, `feed_in_limit_w` at the grid
-    point, `pv_limit_w` at the PV inverter's output. With `phase_compensation` only the sum of the phases
-    is held at the setpoint, else each phase. `minimum_soc` holds in self consumption; the house draws the
+    point, `pv_limit_w` at the PV inverter's output. `pv_throttle` is the share of what they could that all
+    strings give, 1 unless something makes the inverters hold back. With `phase_compensation` only the sum
+    of the phases is held at the setpoint, else each phase. `minimum_soc` holds in self consumption; the house draws the
     battery up again when it falls 5 points below. `keep_charged` charges it full from whatever there is.
     """
 
@@ -53,5 +54,6 @@ class Steering:
     ac_pv_feed_in: bool = True
     dc_pv_feed_in: bool = True
     pv_limit_w: float | None = None
+    pv_throttle: float = 1.0
     minimum_soc: float = 0.10
     keep_charged: bool = False

@@ -116,3 +116,54 @@ async def test_a_false_zero_comes_now_and_then() -> None:
         totals = {int.from_bytes((await ask(device, "0005 0101 0B 000D"))[50:54]) for _ in range(20)}
         assert 0 in totals
         assert len(totals) == 2
+
+
+def throttled(**habits: Any) -> Sec1000Box:
+    """Live until a load has made the inverters behind the box throttle."""
+    plant = Plant(start=NOON, warm_up=False, soc=1.0)
+    device = Sec1000Box(plant, habits=Habits(hangs_below_s=None, **habits))
+    device.export_limit_w = 500
+    plant.steering.feed_in_limit_w = 500.0
+    for _ in range(4 * 3600):
+        before = plant.state
+        plant.advance(1)
+        device.update()
+        if device.throttles:
+            assert plant.state.load.power_w - before.load.power_w > 1000
+            return device
+    raise AssertionError("no load has jumped")
+
+
+def live(device: Sec1000Box, seconds: int) -> None:
+    for _ in range(seconds):
+        device.plant.advance(1)
+        device.update()
+
+
+def test_a_load_that_jumps_makes_the_inverters_throttle_for_minutes() -> None:
+    device = throttled(throttle_s=150.0)
+    live(device, 30)
+    state = device.plant.state
+    assert state.pv_power_w < 0.5 * state.load.power_w
+    assert state.battery.power_w > 500
+    live(device, 110)
+    assert device.throttles
+    live(device, 20)
+    assert not device.throttles
+    assert device.plant.state.pv_power_w > state.pv_power_w + 500
+
+
+def test_a_limiter_that_is_off_for_a_moment_ends_it() -> None:
+    device = throttled(throttle_s=150.0)
+    live(device, 10)
+    device.mode = 0
+    live(device, 5)
+    device.mode = 3
+
+    assert not device.throttles
+    assert device.plant.steering.pv_throttle == 1.0
+
+
+def test_a_box_does_not_throttle_unless_it_has_that_habit() -> None:
+    with pytest.raises(AssertionError, match="no load has jumped"):
+        throttled()

@@ -45,12 +45,21 @@ class Habits:
 
     `hangs_below_s` is the time between two telemetry requests below which it stops answering; None for
     never. `total_every_s` is how often the inverters' total is renewed. `false_zero_share` is how many of
-    the telemetry replies show 0 for it.
+    the telemetry replies show 0 for it. For `throttle_s` the inverters throttle their panels after the load
+    has jumped with the export at its limit, unless the limiter is off for a moment; None for never.
     """
 
     hangs_below_s: float | None = 5.0
     total_every_s: float = 30.0
     false_zero_share: float = 0.0
+    throttle_s: float | None = None
+
+
+THROTTLED: Final = 0.1
+"""The share of their power that the panels give while the inverters behind the box throttle."""
+
+_STEP_W: Final = 1000.0
+_CURED_S: Final = 3.0
 
 
 class Sec1000Box:
@@ -85,6 +94,10 @@ class Sec1000Box:
         self._total_w = 0
         self._total_at: float | None = None
         self._replies = 0
+        self._load_w: float | None = None
+        self._held = False
+        self._throttled_at: float | None = None
+        self._off_at: float | None = None
 
     @property
     def port(self) -> int:
@@ -100,7 +113,27 @@ class Sec1000Box:
         await self._port.close()
 
     def update(self) -> None:
-        """Nothing happens by itself."""
+        """Let the inverters behind the box throttle, or take full power again."""
+        state, steering = self.plant.state, self.plant.steering
+        before, self._load_w = self._load_w, state.load.power_w
+        held, self._held = self._held, state.feed_in_held
+        if self.habits.throttle_s is None:
+            return
+        off = self.mode == 0
+        self._off_at = (self._off_at if self._off_at is not None else state.time) if off else None
+        if self._throttled_at is not None:
+            cured = self._off_at is not None and state.time - self._off_at >= _CURED_S
+            if cured or state.time - self._throttled_at >= self.habits.throttle_s:
+                self._throttled_at = None
+                steering.pv_throttle = 1.0
+        elif held and not off and before is not None and state.load.power_w - before >= _STEP_W:
+            self._throttled_at = state.time
+            steering.pv_throttle = THROTTLED
+
+    @property
+    def throttles(self) -> bool:
+        """Whether the inverters behind the box hold their panels back just now."""
+        return self._throttled_at is not None
 
     def cut_power(self) -> None:
         """Switch the box off and on: a hung one answers again."""
