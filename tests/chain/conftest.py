@@ -1,4 +1,4 @@
-"""A whole chain on loopback: simulated site, exporter, Prometheus, Alertmanager, controller, each a process."""
+"""A whole chain on loopback: simulated site, exporter, Prometheus, Alertmanager and controller."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ NOON: Final = 1_782_039_600.0
 class Program:
     """One process that can be killed and started again; what it prints is kept."""
 
-    command: list[str]
+    command: tuple[str, ...]
     ready_at: str
     log: Path
     session: ClientSession
@@ -43,11 +43,15 @@ class Program:
 
     async def start(self) -> None:
         """Start it, and wait until it is ready."""
+        process = self._spawned()
+        while not await self._is_ready():
+            assert process.poll() is None, self.log.read_text()
+            await asyncio.sleep(0.02)
+
+    def _spawned(self) -> subprocess.Popen[bytes]:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(self.command, stdout=log, stderr=log, cwd=self.log.parent)
-        while not await self._is_ready():
-            assert self.process.poll() is None, self.log.read_text()
-            await asyncio.sleep(0.02)
+        return self.process
 
     def kill(self) -> None:
         """End it by SIGKILL; harmless when it has ended."""
@@ -101,29 +105,27 @@ class Chain:
         self._write("prometheus.yml", self._prometheus())
         self._write("rules.yml", shortened_rules(self.rules, self.timing))
         self._write("alertmanager.yml", self._alertmanager())
-        site, state = f"--config.file={self.folder / 'sunhelm.yml'}", self.folder / "state"
-        runtime = f"--runtime.directory={self.folder / 'run'}"
-        own = [sys.executable, "-m"]
+        site, runtime = (
+            f"--config.file={self.folder / 'sunhelm.yml'}",
+            f"--runtime.directory={self.folder}/run",
+        )
         prometheus, alertmanager = (shutil.which(name) for name in ("prometheus", "prometheus-alertmanager"))
         assert prometheus is not None
         assert alertmanager is not None
-        self._program("exporter", [*own, "exporter.main", site, runtime])
-        self._program(
-            "controller",
-            [*own, "controllers.main", site, runtime, f"--state.directory={state}"]
-            + [f"--web.bearer-token-file={self.folder / 'token'}"],
+        self._program("exporter", sys.executable, "-m", "exporter.main", site, runtime)
+        state, token = (
+            f"--state.directory={self.folder}/state",
+            f"--web.bearer-token-file={self.folder}/token",
         )
+        self._program("controller", sys.executable, "-m", "controllers.main", site, runtime, state, token)
+        resend = f"--rules.alert.resend-delay={self.timing.evaluation_s}s"
+        database = f"--storage.tsdb.path={self.folder}/tsdb"
         self._program(
-            "prometheus",
-            [prometheus, f"--config.file={self.folder / 'prometheus.yml'}"]
-            + [f"--storage.tsdb.path={self.folder / 'tsdb'}"]
-            + [f"--rules.alert.resend-delay={self.timing.evaluation_s}s"],
+            "prometheus", prometheus, f"--config.file={self.folder}/prometheus.yml", database, resend
         )
-        self._program(
-            "alertmanager",
-            [alertmanager, f"--config.file={self.folder / 'alertmanager.yml'}"]
-            + [f"--storage.path={self.folder / 'alertmanager'}", "--cluster.listen-address="],
-        )
+        told = f"--storage.path={self.folder}/alertmanager"
+        routes = f"--config.file={self.folder}/alertmanager.yml"
+        self._program("alertmanager", alertmanager, routes, told, "--cluster.listen-address=")
 
     async def start(self) -> None:
         """Start all of them."""
@@ -157,8 +159,8 @@ class Chain:
         logs = ((name, program.log.read_text()[-3000:]) for name, program in self.programs.items())
         return "\n".join(f"--- {name}\n{text}" for name, text in logs)
 
-    def _program(self, name: str, command: list[str]) -> None:
-        command = [*command, f"--web.listen-address={HOST}:{self.ports[name]}"]
+    def _program(self, name: str, *command: str) -> None:
+        command = (*command, f"--web.listen-address={HOST}:{self.ports[name]}")
         ready = self.url(name, "/-/ready")
         self.programs[name] = Program(command, ready, self.folder / f"{name}.log", self.session)
 
