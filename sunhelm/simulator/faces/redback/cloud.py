@@ -55,7 +55,8 @@ class RedbackCloud:
         self.grid_tie: tuple[str, str] | None = None
         if neighbours:
             self.grid_tie = (f"S{0x0B55E8A1C3D00 + number % 256:013x}", f"RB23061{number:09d}")
-        self.portal = Portal(self.inverter, EMAIL, PASSWORD)
+        also = () if self.grid_tie is None else self.grid_tie[1:]
+        self.portal = Portal(self.inverter, EMAIL, PASSWORD, also)
         self.tokens: dict[str, float] = {}
         self._api = Api(plant, self.inverter, self.grid_tie)
         self._clock = clock

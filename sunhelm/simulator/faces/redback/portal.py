@@ -16,11 +16,15 @@ _MODES: Final = ("Auto", "ChargeBattery", "DischargeBattery", "ImportPower", "Ex
 
 @dataclass(slots=True)
 class Portal:
-    """The portal of one owner; `sessions` are those who are signed in, each with a cookie of its own."""
+    """The portal of one owner.
+
+    `sessions` are those who are signed in, each with a cookie of its own. `serials` are of further inverters.
+    """
 
     inverter: Inverter
     email: str
     password: str
+    serials: tuple[str, ...] = ()
     sessions: set[str] = field(default_factory=set)
     has_panels: bool = True
     has_mode: bool = True
@@ -37,7 +41,7 @@ class Portal:
 
     def _page_of(self, request: HttpRequest) -> HttpResponse:
         serial = request.query.get("serialNumber") or request.form.get("SerialNumber")
-        if request.path != "/" and serial != self.inverter.serial:
+        if request.path != "/" and serial not in (self.inverter.serial, *self.serials):
             return HttpResponse(self._page("<p>Not found</p>"), 404)
         if request.method == "POST" and request.path == "/productcontrol/Index":
             return self._set_mode(request)
