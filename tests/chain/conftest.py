@@ -228,7 +228,11 @@ def shortened_rules(folder: Path, timing: Timing) -> dict[str, Any]:
 
     The heartbeat still takes longer to fire than what it vouches for.
     """
-    groups = yaml.safe_load((folder / "control.yml").read_text())["groups"]
+    groups = [
+        group
+        for name in ("control.yml", "sec1000s.yml")
+        for group in yaml.safe_load((folder / name).read_text())["groups"]
+    ]
     groups += [
         group
         for group in yaml.safe_load((folder / "devices.yml").read_text())["groups"]
