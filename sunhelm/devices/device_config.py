@@ -21,7 +21,8 @@ class DeviceConfig:
 
     `units` holds the unit ids of the parts that the site file names, `base` the address where the chain of
     models begins. `rated_power` is in watts, `capacity`
-    in joules, `refresh` in seconds; each is None when it is not given.
+    in joules, `refresh` in seconds, `read_words` the most registers of one request; each is None when it is
+    not given.
     """
 
     name: str
@@ -38,6 +39,7 @@ class DeviceConfig:
     rated_power: float | None = None
     capacity: float | None = None
     refresh: float | None = None
+    read_words: int | None = None
     profile: Profile = "core"
     control: Control = field(default_factory=Control)
     export_limit: ExportRange | None = None
@@ -78,6 +80,7 @@ class DeviceCheck:
             rated_power=section.rated_power,
             capacity=section.capacity,
             refresh=section.refresh,
+            read_words=section.read_words,
             profile=section.profile,
             control=section.control,
             export_limit=section.export_limit,
@@ -94,6 +97,7 @@ class DeviceCheck:
             yield self._mistake("base", f"family {self.section.family} has no chain of models to begin there")
         yield from self._about_account()
         yield from self._about_refresh()
+        yield from self._about_words()
         yield from self._about_tariff()
         if self._map is not None and not self._map.is_file():
             yield self._mistake("map", f"{found(self.section.map)} is not a file beside the site file")
@@ -183,6 +187,10 @@ class DeviceCheck:
                 "account",
                 f"{found(name)} is of family {self.accounts[name].family}, not {self.section.family}",
             )
+
+    def _about_words(self) -> Iterator[Mistake]:
+        if self.section.read_words is not None and not self.spec.parts:
+            yield self._mistake("read_words", f"family {self.section.family} reads no registers")
 
     def _about_refresh(self) -> Iterator[Mistake]:
         refresh, least = self.section.refresh, self.spec.refresh

@@ -203,6 +203,7 @@ class DeviceSection(Section):
     rated_power: Annotated[Watts, Field(gt=0)] | None = None
     capacity: Annotated[Joules, Field(gt=0)] | None = None
     refresh: Seconds | None = None
+    read_words: Annotated[int, Field(ge=1, le=125), BeforeValidator(_number)] | None = None
     profile: Profile = "core"
     control: Control = Control()
     export_limit: ExportRange | None = None

@@ -69,7 +69,7 @@ def check(tmp_path: Path) -> Check:
 
 
 def test_a_site_file_is_read_into_base_units_with_the_familys_defaults(check: Check, tmp_path: Path) -> None:
-    (tmp_path / "own.csv").touch()
+    (tmp_path / "own.csv").write_text("address,type,name\n7,u16,fan_speed\n")
     site, mistakes = check(
         """\
 site: {name: Beach House, zone: Europe/Amsterdam, grid_meter: roof, location: {latitude: 52.1, longitude: -4}}

@@ -93,7 +93,7 @@ class RegisterSource:
         self.link = link
         self.unsupported = Unsupported()
         self.parts: tuple[FoundPart, ...] = ()
-        self._blocks = BlockReader(link, family.spec, self.unsupported)
+        self._blocks = BlockReader(link, family.spec.reading(config.read_words), self.unsupported)
         spec = family.spec
         bases = () if config.base is None else (config.base,)
         self._discovery = (

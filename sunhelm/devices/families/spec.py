@@ -355,6 +355,12 @@ class FamilySpec(_Model):
         fitting = tuple(part for part in self.parts if any(name in model for name in part.series))
         return fitting or self.parts
 
+    def reading(self, words: int | None) -> FamilySpec:
+        """Return the family as a device reads it whose owner allows so many registers a request."""
+        if words is None:
+            return self
+        return self.model_copy(update={"read": self.read.model_copy(update={"words": words})})
+
     def pacing_of(self, link: LinkKind) -> Pacing:
         """Return what the device needs between requests over this link."""
         return self.link_pacing.get(link, self.pacing)

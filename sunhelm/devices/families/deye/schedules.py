@@ -24,6 +24,7 @@ from sunhelm.devices.families.deye.program import (
     Stretch,
 )
 from sunhelm.devices.families.deye.slots import Hybrid
+from sunhelm.devices.wall_clock import MINUTES_A_DAY
 
 _MODES: Final = ("force_charge", "force_discharge", "backup", "self_consumption")
 _DAY_S: Final = 86_400.0
@@ -82,14 +83,18 @@ class SlotSchedules:
         base = present if present.is_enabled else await self._neutral(present, deadline)
         self._need_days(base, schedule)
         slot = await self._slot(schedule, base.at(stretch.first), deadline)
+        if _is_there(present, stretch, slot):
+            return _key(stretch)
+        await self._need_a_free_stretch(base, stretch, deadline)
         try:
             wanted = self._with_grid_charge(base.having(stretch, slot), present, slot)
         except NoRoom as error:
             raise Rejected(f"{self.hybrid.name}: {error}") from error
-        except ValueError as error:
-            raise Rejected(f"{self.hybrid.name}: {error}; set them first") from error
-        if _is_there(present, stretch, slot):
-            return _key(stretch)
+        if not _is_there(wanted, stretch, slot):
+            raise Rejected(
+                f"{self.hybrid.name}: what it would do from {_told(stretch)} is one with what it does before "
+                "or after; make one schedule of both"
+            )
         await self.hybrid.put(wanted, deadline)
         return f"{_key(stretch)}{_BEFORE}{present.encoded()}"
 
@@ -164,7 +169,10 @@ class SlotSchedules:
         if not slot.flags & GRID_CHARGE or wanted.grid_charge:
             return wanted
         if present.is_enabled and any(each.flags & GRID_CHARGE for each in present.slots):
-            raise ValueError("grid charging is off, and slots of the owner would begin to charge with it")
+            raise Rejected(
+                f"{self.hybrid.name}: grid charging is off, and slots of the owner would begin to charge "
+                "with it"
+            )
         return replace(wanted, grid_charge=1)
 
     def _mode(self, program: Program, slot: Slot, work_mode: int) -> str:
@@ -209,6 +217,23 @@ class SlotSchedules:
                 "`set_mode feed_in_first` is one"
             )
 
+    async def _need_a_free_stretch(self, program: Program, stretch: Stretch, deadline: Deadline) -> None:
+        """Raise Rejected unless one slot that does nothing of its own is in force all the time.
+
+        Only then the stretch can be taken away again without a trace.
+        """
+        work_mode = await self.hybrid.read("work_mode", deadline)
+        own = list(program.stretches())
+        around, slot = next(each for each in own if each[0].has(stretch.first))
+        room = (around.last - stretch.first) % MINUTES_A_DAY or MINUTES_A_DAY
+        if len(own) > 1 and stretch.minutes > room:
+            raise Rejected(
+                f"{self.hybrid.name}: from {_told(stretch)} its slots change at {around.last // 60:02}:"
+                f"{around.last % 60:02}; make a schedule for each"
+            )
+        if mode := self._mode(program, slot, work_mode):
+            raise Rejected(f"{self.hybrid.name}: does {mode} from {_told(around)} already")
+
     def _refuse_forced(self, program: Program) -> None:
         """Raise Rejected while an order for the battery has all six slots."""
         slot = program.slots[0]
@@ -219,6 +244,10 @@ class SlotSchedules:
 
 def _key(stretch: Stretch) -> str:
     return "-".join(f"{time // 60:02}{time % 60:02}" for time in (stretch.first, stretch.last))
+
+
+def _told(stretch: Stretch) -> str:
+    return _key(stretch).replace("-", " to ")
 
 
 def _stretch(times: str) -> Stretch:

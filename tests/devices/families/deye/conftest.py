@@ -34,6 +34,7 @@ MODELS = {
     "three_phase_lv": "SUN-12K-SG04LP3",
     "three_phase_hv": "SUN-12K-SG01HP3",
     "single_phase": "SUN-8K-SG05LP1",
+    "string": "SUN-12K-G05",
     "micro": "SUN-M200G4",
 }
 DEYE = Limits(functions={3, 16})
@@ -119,7 +120,7 @@ async def play(clock: Any) -> AsyncIterator[Play]:
                 port=server.port,
                 serial=serial,
                 logger_serial=server.serial if isinstance(server, SolarmanLogger) else None,
-                rated_power=2000.0 if kind == "micro" else None,
+                rated_power=2000.0 if kind in ("string", "micro") else None,
                 control=Control(enabled=True),
             )
             device = open_controlled(config, Site(name="house", zone=ZONE), clock=clock)
