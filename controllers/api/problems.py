@@ -35,7 +35,7 @@ STATUS: Final = {
 """How each refusal is answered. A device that does not answer is no fault of this server."""
 
 _MOST_ERRORS: Final = 20
-_LONGEST: Final = 400
+_LONGEST: Final = 2000
 
 
 class ProblemError(BaseModel):

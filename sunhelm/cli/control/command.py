@@ -42,15 +42,20 @@ class Talk:
         """Print an answer: as JSON, or in words."""
         print(json.dumps(answer, indent=1, ensure_ascii=False) if self.arguments.json else words)
 
-    async def confirmed(self, path: str, body: Mapping[str, object], *, put: bool = False) -> Json:
-        """Ask for it; what the controller wants confirmed, ask the person, and again. Raises Unconfirmed."""
+    async def confirmed(
+        self, path: str, body: Mapping[str, object], *, put: bool = False, does: Sequence[str] = ()
+    ) -> Json:
+        """Ask for it; what the controller wants confirmed, ask the person, and again. Raises Unconfirmed.
+
+        `does` says what it does, before the controller says why that is dangerous.
+        """
         send = self.client.put if put else self.client.post
         try:
             return await send(path, body)
         except ControllerRefuses as refusal:
             if not refusal.wants_confirmation:
                 raise
-            self.confirm([str(refusal)])
+            self.confirm([*does, str(refusal)])
         return await send(path, {**body, "confirmed": True})
 
     def confirm(self, words: Sequence[str]) -> None:

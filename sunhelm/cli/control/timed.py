@@ -88,11 +88,12 @@ async def _create(talk: Talk) -> int:
         **_span(arguments),
         **parameters_of(power=arguments.power, target_soc=arguments.target_soc),
     }
+    planned = await talk.client.post("/schedules/plan", body)
+    does = f"would make: {_line(planned)}"
     if arguments.dry_run:
-        planned = await talk.client.post("/schedules/plan", body)
-        talk.tell(planned, f"would make: {_line(planned)}")
+        talk.tell(planned, does)
         return 0
-    made = await talk.confirmed("/schedules", body)
+    made = await talk.confirmed("/schedules", body, does=[does])
     talk.tell(made, f"{made['id']}: {_line(made)}")
     return 0
 

@@ -17,10 +17,10 @@ RUNGS: Final = {
 
 
 def moment(text: str | None) -> str:
-    """Return a time as the clock on the wall here shows it; "-" for none."""
+    """Return a time as the clock on the wall here shows it, with its zone; "-" for none."""
     if not text:
         return "-"
-    return datetime.fromisoformat(text).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    return datetime.fromisoformat(text).astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]], empty: str) -> str:
@@ -38,13 +38,15 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]], empty: str) -> 
 def plan_words(plan: Json) -> Iterator[str]:
     """Yield what a plan says, a line each."""
     name, state = plan["device"], plan["state"]
-    yield f"{name}: {state} holds {plan['observed'] or 'nothing known'}; asked for: {plan['value']}."
+    if state:
+        yield f"{name}: {state} holds {plan['observed'] or 'nothing known'}; asked for: {plan['value']}."
     if plan["writes"]:
-        yield from (f"{name}: would write {write}" for write in plan["writes"])
+        does = "would write" if state else f"{plan['action']}:"
+        yield from (f"{name}: {does} {write}" for write in plan["writes"])
     else:
         yield f"{name}: nothing would be written now."
     yield from (f"{name}: {warning}" for warning in plan["warnings"])
-    if plan["writes"] and not any("controller" in warning for warning in plan["warnings"]):
+    if plan["writes"] and state and not any("controller" in warning for warning in plan["warnings"]):
         yield RUNGS.get(plan["rung"], "")
     if plan["ends_at"]:
         yield f"{name}: until {moment(plan['ends_at'])}."

@@ -20,7 +20,7 @@ def test_a_limit_is_planned_made_and_seen(run: Run, controller: Any) -> None:
     assert (status, err) == (0, "")
     assert claim.pop("id") != plan.pop("id")
     assert plan == claim == {"device": "roof", "action": "limit_export", "with": {"limit": "0W"}, "for": "2h"}
-    assert out == "c1: roof, limit 0W until 2026-07-01 13:00:00\nroof holds limit 0W.\n"
+    assert out == "c1: roof, limit 0W until 2026-07-01 13:00:00 UTC\nroof holds limit 0W.\n"
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_a_dry_run_says_what_would_be_written_and_makes_nothing(run: Run, contro
         "roof: would write limit 0W",
         "roof: The sources do not agree.",
         "If the controller dies, the last value stays.",
-        "roof: until 2026-07-01 12:00:00.",
+        "roof: until 2026-07-01 12:00:00 UTC.",
     ]
     assert controller.bodies("/claims") == []
 
@@ -165,3 +165,13 @@ def test_programs_get_json(run: Run, controller: Any) -> None:
 
 def test_nobody_there_is_told(run: Run, controller: Any) -> None:
     assert main(["claims", "--controller.url=http://127.0.0.1:1"]) == 1
+
+
+def test_what_a_task_does_is_told_without_a_state(run: Run, controller: Any) -> None:
+    plan = controller.answers["POST", "/plans"]
+    does = {"action": "restart", "state": "", "value": "", "observed": "", "writes": ["it restarts"]}
+    controller.answers["POST", "/plans"] = {**plan, **does, "needs_confirmation": True, "ends_at": None}
+    status, _, err = run("restart", "roof")
+
+    assert status == 3
+    assert err.splitlines()[:2] == ["roof: restart: it restarts", "roof: The sources do not agree."]
