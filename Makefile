@@ -24,7 +24,7 @@ $(INSTALLED): scripts/venv
 	@touch $@
 
 .PHONY: demo
-demo: $(INSTALLED) ## Run a simulated site, the exporter, and Prometheus where it is installed.
+demo: $(INSTALLED) ## Run a simulated site with both applications, and Prometheus where it is installed.
 	@$(BIN)/sunhelm demo $(ARGUMENTS)
 
 .PHONY: test

@@ -132,7 +132,9 @@ class RunningDemo:
     process: subprocess.Popen[str]
     directions: str
     exporter: str
+    controller: str
     prometheus: str
+    alertmanager: str
 
     def children(self) -> list[int]:
         """Return the process ids of its children."""
@@ -167,15 +169,15 @@ def start_demo(root: Path) -> Iterator[Callable[..., RunningDemo]]:
 
     def start(*options: str) -> RunningDemo:
         devices = max(PORT_OFFSETS.values()) + 1
-        simulator = _free_ports(devices + 2)
-        exporter, prometheus = simulator + devices, simulator + devices + 1
+        programs = ("exporter", "controller", "prometheus", "alertmanager")
+        simulator = _free_ports(devices + len(programs))
+        ports = dict(zip(programs, range(simulator + devices, simulator + devices + 4), strict=True))
         process = subprocess.Popen(
             [
                 Path(sys.executable).with_name("sunhelm"),
                 "demo",
                 f"--simulator-port={simulator}",
-                f"--exporter-port={exporter}",
-                f"--prometheus-port={prometheus}",
+                *(f"--{program}-port={port}" for program, port in ports.items()),
                 *options,
             ],
             cwd=root,
@@ -189,9 +191,8 @@ def start_demo(root: Path) -> Iterator[Callable[..., RunningDemo]]:
         for line in process.stdout:
             directions += line
             if line.startswith("Ctrl-C"):
-                return RunningDemo(
-                    process, directions, f"http://127.0.0.1:{exporter}", f"http://127.0.0.1:{prometheus}"
-                )
+                urls = (f"http://127.0.0.1:{ports[program]}" for program in programs)
+                return RunningDemo(process, directions, *urls)
         pytest.fail(f"the demo did not start: {directions}")
 
     yield start

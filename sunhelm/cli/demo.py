@@ -1,4 +1,4 @@
-"""`sunhelm demo`: a simulated home, the exporter that reads it, and Prometheus where it is installed."""
+"""`sunhelm demo`: a simulated home, both applications, and Prometheus and Alertmanager where installed."""
 
 from __future__ import annotations
 
@@ -6,28 +6,30 @@ import argparse
 import asyncio
 import shutil
 import signal
-import socket
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import yaml
 
+from sunhelm.cli.demo_files import (
+    HOST,
+    ROUTES,
+    Ports,
+    alertmanager_file,
+    prometheus_file,
+    site_file,
+)
 from sunhelm.cli.processes import ProcessEnded, Processes
 from sunhelm.cli.readiness import answers, takes_connections
-from sunhelm.simulator.families import FAMILIES, PORT_OFFSETS, secret_files
-from sunhelm.simulator.families import site_file as simulated_site_file
+from sunhelm.simulator.families import FAMILIES, secret_files
 
 NAME: Final = "demo"
-HELP: Final = "run a simulated home, the exporter, and Prometheus where it is installed"
-
-HOST: Final = "127.0.0.1"
-ALERTS: Final = Path(__file__).parents[2] / "alerts"
-"""The rules, where this runs from a checkout; an installed package has none."""
+HELP: Final = "run a simulated home with both applications, and Prometheus where it is installed"
 
 ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -35,31 +37,8 @@ MIDSUMMER: Final = "2026-06-21T08:00"
 """When the demo begins unless asked otherwise: at night or in winter there is little to see."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ports:
-    """Where everything listens, on the loopback address. `prometheus` is None when it does not run."""
-
-    simulator: int
-    exporter: int
-    prometheus: int | None
-
-    def taken(self) -> Iterator[str]:
-        """Yield a sentence for each port that something else listens at."""
-        wanted = [(f"simulated {name}", "simulator", self.device(name)) for name in FAMILIES]
-        wanted.append(("exporter", "exporter", self.exporter))
-        if self.prometheus is not None:
-            wanted.append(("Prometheus", "prometheus", self.prometheus))
-        for what, flag, port in wanted:
-            with socket.socket() as listener:
-                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                try:
-                    listener.bind((HOST, port))
-                except OSError as error:
-                    yield f"port {port} for the {what}: {error.strerror}. --{flag}-port takes another"
-
-    def device(self, name: str) -> int:
-        """Return the port of a simulated device."""
-        return self.simulator + PORT_OFFSETS[name]
+PROGRAMS: Final = {"prometheus": "prometheus", "alertmanager": "prometheus-alertmanager"}
+"""What is not ours, and the names of Debian's packages, which are those of the programs."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -67,7 +46,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     ports = (
         ("simulator", "the first simulated device", 10500),
         ("exporter", "the exporter", 10480),
+        ("controller", "the controller", 10481),
         ("prometheus", "Prometheus", 10490),
+        ("alertmanager", "Alertmanager", 10493),
     )
     for program, what, port in ports:
         parser.add_argument(
@@ -77,7 +58,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             metavar="PORT",
             help=f"port of {what} (%(default)s)",
         )
-    parser.add_argument("--no-prometheus", action="store_true", help="do not run Prometheus")
+    for program, what, _ in ports[2:]:
+        parser.add_argument(f"--no-{program}", action="store_true", help=f"do not run {what}")
     parser.add_argument(
         "--speed", type=float, default=60.0, help="how fast the simulated time runs; 1 is real (%(default)g)"
     )
@@ -89,16 +71,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run until interrupted (0) or until one of the processes ends (1)."""
-    prometheus = None if arguments.no_prometheus else shutil.which("prometheus")
+    programs = {
+        name: path
+        for name, package in PROGRAMS.items()
+        if not getattr(arguments, f"no_{name}") and (path := shutil.which(package)) is not None
+    }
+    if ROUTES is None:
+        programs.pop("alertmanager", None)
     ports = Ports(
-        arguments.simulator_port, arguments.exporter_port, arguments.prometheus_port if prometheus else None
+        arguments.simulator_port,
+        arguments.exporter_port,
+        arguments.prometheus_port if "prometheus" in programs else None,
+        arguments.alertmanager_port if "alertmanager" in programs else None,
+        None if arguments.no_controller else arguments.controller_port,
     )
     taken = list(ports.taken())
     if taken:
         print(*taken, sep="\n", file=sys.stderr)
         return 1
     with tempfile.TemporaryDirectory(prefix="sunhelm-demo-") as folder:
-        demo = Demo(Path(folder), ports, prometheus, tuple(_simulation(arguments)))
+        demo = Demo(Path(folder), ports, programs, tuple(_simulation(arguments)))
         try:
             asyncio.run(demo.run())
         except ProcessEnded as error:
@@ -124,7 +116,7 @@ class Demo:
 
     folder: Path
     ports: Ports
-    prometheus: str | None
+    programs: Mapping[str, str]
     simulation: tuple[str, ...]
 
     async def run(self) -> None:
@@ -164,31 +156,46 @@ class Demo:
             file = self.folder / name
             file.touch(0o600)
             file.write_text(secret, encoding="utf-8")
-        turns = self.folder / "run"
-        turns.mkdir()
-        listen = f"{HOST}:{self.ports.exporter}"
-        await processes.start(
-            "exporter",
-            [
-                _command("sunhelm-exporter"),
-                f"--config.file={site}",
-                f"--web.listen-address={listen}",
-                f"--runtime.directory={turns}",
-            ],
-            answers(HOST, self.ports.exporter, "/-/ready"),
-        )
-        if self.prometheus and self.ports.prometheus is not None:
-            configuration = self._write("prometheus.yml", prometheus_file(self.ports))
-            await processes.start(
-                "prometheus",
-                [
-                    self.prometheus,
-                    f"--config.file={configuration}",
-                    f"--storage.tsdb.path={self.folder / 'prometheus'}",
-                    f"--web.listen-address={HOST}:{self.ports.prometheus}",
-                ],
-                answers(HOST, self.ports.prometheus, "/-/ready"),
-            )
+        self.turns.mkdir()
+        await self._start_exporter(processes, site)
+        if self.ports.controller is not None:
+            await self._start_controller(processes, site, self.ports.controller)
+        if self.ports.alertmanager is not None:
+            await self._start_alertmanager(processes, self.ports.alertmanager)
+        if self.ports.prometheus is not None:
+            await self._start_prometheus(processes, self.ports.prometheus)
+
+    @property
+    def turns(self) -> Path:
+        """The runtime directory, where processes take turns on a device."""
+        return self.folder / "run"
+
+    async def _start_exporter(self, processes: Processes, site: Path) -> None:
+        command = [_command("sunhelm-exporter"), f"--config.file={site}", f"--runtime.directory={self.turns}"]
+        await self._start_server(processes, "exporter", command, self.ports.exporter)
+
+    async def _start_controller(self, processes: Processes, site: Path, port: int) -> None:
+        command = [_command("sunhelm-controller"), f"--config.file={site}"]
+        command += [f"--runtime.directory={self.turns}", f"--state.directory={self.folder / 'state'}"]
+        # Whoever reaches the loopback address of this machine may command a house that does not exist.
+        command += ["--web.no-authentication"]
+        await self._start_server(processes, "controller", command, port)
+
+    async def _start_alertmanager(self, processes: Processes, port: int) -> None:
+        configuration = self._write("alertmanager.yml", alertmanager_file(self.ports))
+        command = [self.programs["alertmanager"], f"--config.file={configuration}"]
+        command += [f"--storage.path={self.folder / 'alertmanager'}", "--cluster.listen-address="]
+        await self._start_server(processes, "alertmanager", command, port)
+
+    async def _start_prometheus(self, processes: Processes, port: int) -> None:
+        configuration = self._write("prometheus.yml", prometheus_file(self.ports))
+        command = [self.programs["prometheus"], f"--config.file={configuration}"]
+        command += [f"--storage.tsdb.path={self.folder / 'prometheus'}"]
+        await self._start_server(processes, "prometheus", command, port)
+
+    async def _start_server(self, processes: Processes, name: str, command: Sequence[str], port: int) -> None:
+        listening = [*command, f"--web.listen-address={HOST}:{port}"]
+        await processes.start(name, listening, answers(HOST, port, "/-/ready"))
 
     def _write(self, name: str, content: object) -> Path:
         file = self.folder / name
@@ -196,50 +203,44 @@ class Demo:
         return file
 
     def _directions(self) -> Iterator[str]:
-        exporter = f"http://localhost:{self.ports.exporter}"
+        ports = self.ports
+        exporter = f"http://localhost:{ports.exporter}"
         yield "A simulated home runs, and is read when you ask:"
         for name in FAMILIES:
-            yield f"  simulated {name:<14} {HOST}:{self.ports.device(name)}"
+            yield f"  simulated {name:<14} {HOST}:{ports.device(name)}"
         yield f"  {'exporter':<24} {exporter}"
-        if shutil.which("prometheus") is None:
-            yield f"  {'Prometheus':<24} is not installed; on Debian: apt-get install prometheus"
-        if self.ports.prometheus is not None:
-            yield f"  {'Prometheus':<24} http://localhost:{self.ports.prometheus}"
+        if ports.controller is not None:
+            yield f"  {'controller':<24} http://localhost:{ports.controller}"
+        for name, port in (("prometheus", ports.prometheus), ("alertmanager", ports.alertmanager)):
+            if port is not None:
+                yield f"  {name.capitalize():<24} http://localhost:{port}"
+            elif shutil.which(package := PROGRAMS[name]) is None:
+                yield f"  {name.capitalize():<24} is not installed; on Debian: apt-get install {package}"
         yield f"  {'logs and configuration':<24} {self.folder}"
+        yield f"  {'runtime directory':<24} {self.turns}"
         yield ""
         yield "Try:"
-        for name in site_file(self.ports)["devices"]:
+        for name in site_file(ports)["devices"]:
             yield f"  curl '{exporter}/probe?target={name}'"
         yield f"  curl '{exporter}/sd'"
-        if self.ports.prometheus is not None:
+        if ports.prometheus is not None:
+            url = f"http://localhost:{ports.prometheus}/api/v1/query"
             query = "solar_pv_power_watts + solar_grid_power_watts + solar_battery_power_watts"
-            yield (
-                f"  curl 'http://localhost:{self.ports.prometheus}/api/v1/query' "
-                f"--data-urlencode 'query={query}'"
-            )
+            yield f"  curl '{url}' --data-urlencode 'query={query}'"
+        if ports.controller is not None:
+            yield ""
+            yield from self._control_directions(ports.controller)
         yield ""
         yield "Ctrl-C ends all of it."
 
-
-def site_file(ports: Ports) -> dict[str, Any]:
-    """Return the site file: every simulated device, named after its family."""
-    return simulated_site_file(FAMILIES, HOST, {name: ports.device(name) for name in FAMILIES})
-
-
-def prometheus_file(ports: Ports) -> dict[str, Any]:
-    """Return Prometheus' configuration: devices found through the exporter, and our rules."""
-    exporter = f"{HOST}:{ports.exporter}"
-    return {
-        "global": {"scrape_interval": "5s", "evaluation_interval": "5s"},
-        "rule_files": [str(file) for file in sorted(ALERTS.glob("*.yml"))],
-        "scrape_configs": [
-            {
-                "job_name": "sunhelm",
-                "http_sd_configs": [{"url": f"http://{exporter}/sd", "refresh_interval": "10s"}],
-            },
-            {"job_name": "sunhelm-exporter", "static_configs": [{"targets": [exporter]}]},
-        ],
-    }
+    def _control_directions(self, controller: int) -> Iterator[str]:
+        url = f"http://localhost:{controller}"
+        if self.ports.prometheus is not None and self.ports.alertmanager is not None:
+            yield "Around noon of the simulated day the price of what is sent to the grid sinks below zero."
+            yield f"Two minutes later the export is limited to nothing: see {url}"
+        yield "Limit it yourself, and let it go again:"
+        yield f"  sunhelm limit-export sec1000s 1kW --for=10m --controller.url={url}"
+        yield f"  sunhelm claims --controller.url={url}"
 
 
 def _command(name: str) -> str:

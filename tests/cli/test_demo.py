@@ -3,13 +3,16 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from sunhelm.cli.demo import Ports, prometheus_file, site_file
+from sunhelm.cli.demo_files import Ports, alertmanager_file, prometheus_file, site_file
 from sunhelm.simulator.families import FAMILIES
 
 
@@ -21,19 +24,20 @@ def gone(pids: list[int]) -> bool:
 def test_the_demo_serves_and_then_ends_with_all_its_processes(
     start_demo: Callable[..., Any], number: signal.Signals
 ) -> None:
-    demo = start_demo("--no-prometheus")
+    demo = start_demo("--no-prometheus", "--no-alertmanager")
     page = demo.page(f"{demo.exporter}/probe?target=victron")
     assert "\nsolar_pv_power_watts " in page
     assert "\nsolar_device_up 1" in page
+    assert 'sunhelm_controller_budget_left{device="sec1000s"} 20' in demo.page(f"{demo.controller}/metrics")
     children = demo.children()
-    assert len(children) == 2
+    assert len(children) == 3
     status, output = demo.end(number)
     assert (status, output) == (0, f"Ended by {number.name}.\n")
     assert gone(children)
 
 
 def test_a_process_that_dies_is_named_and_takes_the_others_along(start_demo: Callable[..., Any]) -> None:
-    demo = start_demo("--no-prometheus")
+    demo = start_demo("--no-prometheus", "--no-alertmanager", "--no-controller")
     children = demo.children()
     os.kill(children[-1], signal.SIGKILL)
     status, output = demo.rest()
@@ -44,7 +48,7 @@ def test_a_process_that_dies_is_named_and_takes_the_others_along(start_demo: Cal
 
 def test_every_port_that_is_taken_is_named() -> None:
     with socket.create_server(("127.0.0.1", 0)) as device, socket.create_server(("127.0.0.1", 0)) as server:
-        ports = Ports(device.getsockname()[1], server.getsockname()[1], None)
+        ports = Ports(device.getsockname()[1], server.getsockname()[1])
         sentences = list(ports.taken())  # one for a further device, too, if something has its port
     for what, port, flag in (
         ("simulated victron", ports.simulator, "--simulator-port"),
@@ -55,9 +59,10 @@ def test_every_port_that_is_taken_is_named() -> None:
 
 
 def test_the_devices_are_named_after_their_families() -> None:
-    site = site_file(Ports(10500, 10480, None))
+    site = site_file(Ports(10500, 10480))
     assert set(site["devices"]) == set(FAMILIES)
-    assert all(device["family"] == name for name, device in site["devices"].items())
+    for name, device in site["devices"].items():
+        assert device["family"] == (FAMILIES[name].family or name)
     assert site["devices"]["victron"] == {"family": "victron", "host": "127.0.0.1", "port": 10500}
 
 
@@ -65,3 +70,28 @@ def test_prometheus_gets_every_rule_file() -> None:
     rules = prometheus_file(Ports(10500, 10480, 10490))["rule_files"]
     assert any(name.endswith("recording.yml") for name in rules)
     assert any(name.endswith("control.yml") for name in rules)
+
+
+def test_what_may_be_commanded_is_right_by_the_controllers_own_check(tmp_path: Path) -> None:
+    site = tmp_path / "sunhelm.yml"
+    site.write_text(yaml.safe_dump(site_file(Ports(10500, 10480, 10490, 10493, 10481))), encoding="utf-8")
+    check = [Path(sys.executable).with_name("sunhelm-controller"), f"--config.file={site}", "--config.check"]
+    done = subprocess.run(check, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def test_without_a_controller_nothing_may_be_commanded() -> None:
+    ports = Ports(10500, 10480, 10490, 10493)
+    site = site_file(ports)
+    assert not any("control" in device for device in site["devices"].values())
+    assert not {"policies", "alertmanager"} & set(site)
+    assert not any("webhook_configs" in receiver for receiver in alertmanager_file(ports)["receivers"])
+    assert "sunhelm-controller" not in str(prometheus_file(ports)["scrape_configs"])
+
+
+def test_the_routes_of_the_demo_are_those_that_are_shipped() -> None:
+    told = alertmanager_file(Ports(10500, 10480, 10490, 10493, 10481))
+    (webhook,) = next(each for each in told["receivers"] if "webhook_configs" in each)["webhook_configs"]
+    assert webhook["url"] == "http://127.0.0.1:10481/api/v1/webhook"
+    assert webhook["send_resolved"]
+    assert "authorization" not in webhook["http_config"]
