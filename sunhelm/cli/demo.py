@@ -29,7 +29,7 @@ from sunhelm.cli.readiness import answers, takes_connections
 from sunhelm.simulator.families import FAMILIES, secret_files
 
 NAME: Final = "demo"
-HELP: Final = "run a simulated home with both applications, and Prometheus where it is installed"
+HELP: Final = "run a simulated home, both applications, and Prometheus where installed"
 
 ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 

@@ -19,7 +19,7 @@ SUBCOMMANDS: Final = {
     "dump": "write a redacted file of everything a device says, for a bug report or a test",
     "settings": "keep a copy of every setting of a device, or compare with one",
     "scan": "find devices of known families in a network",
-    "demo": "run a simulated home with both applications, and Prometheus where it is installed",
+    "demo": "run a simulated home, both applications, and Prometheus where installed",
     "simulate": "serve a home of simulated devices on their own wire protocols",
     "healthcheck": "ask a running exporter or controller whether it is alive",
 }
