@@ -53,12 +53,17 @@ _PAGES: Final = (
 _HOST: Final = re.compile(r"(?:[A-Za-z0-9_.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 
 
+async def _nothing_to_wait_for() -> None:
+    """Every device is named in the site file."""
+
+
 @dataclass(slots=True)
 class Exporter:
     """All that the routes share.
 
     `external_url` is where others reach this exporter when that is not where it listens. `all_devices`
     puts every device on `/metrics`. `timeout_offset_s` is taken off what Prometheus allows.
+    `before_discovery` returns when the devices that no site file names have been looked for.
     """
 
     targets: Targets
@@ -67,6 +72,7 @@ class Exporter:
     all_devices: bool = False
     timeout_offset_s: float = 0.5
     clock: Clock = SYSTEM_CLOCK
+    before_discovery: Callable[[], Awaitable[None]] = _nothing_to_wait_for
 
     async def probe(self, target: Target, timeout_s: float, groups: frozenset[str] | None = None) -> Probed:
         """Ask one target, and count what came of it."""
@@ -152,6 +158,8 @@ async def _probe(request: web.Request) -> web.Response:
     exporter = request.app[EXPORTER]
     asked = parse_probe(request.query)
     timeout_s = scrape_timeout(request.headers, exporter.timeout_offset_s)
+    if asked.target not in exporter.targets:
+        await exporter.before_discovery()
     target = find_target(exporter.targets, asked.target)
     with ExitStack() as stack:
         requests = stack.enter_context(watched()) if asked.debug else []
@@ -208,6 +216,7 @@ async def _probe_all(exporter: Exporter, timeout_s: float) -> list[Probed]:
 
 async def _discovery(request: web.Request) -> web.Response:
     exporter = request.app[EXPORTER]
+    await exporter.before_discovery()
     here = exporter.external_url or _own_address(request)
     return await json_response(request, partial(target_groups, exporter.targets.values(), here))
 

@@ -13,6 +13,7 @@ import structlog
 
 from exporter.app import Exporter, add_exporter
 from exporter.config import Configuration, load_configuration, parse_url
+from exporter.finding import Finder
 from exporter.influx_output import InfluxOutput
 from exporter.instruments import Instruments
 from exporter.openings import open_targets
@@ -20,7 +21,9 @@ from exporter.targets import Targets
 from sunhelm import __version__
 from sunhelm.configuration.mistakes import ConfigurationError, Mistake
 from sunhelm.devices.clock import SYSTEM_CLOCK
+from sunhelm.devices.families import Accounts
 from sunhelm.devices.links.turns import RuntimeDirectoryError, Turns, runtime_directory
+from sunhelm.devices.site import Site
 from sunhelm.service.check import WRONG, check_answer
 from sunhelm.service.flags import ServiceFlags, service_parser
 from sunhelm.service.health import Health
@@ -139,11 +142,17 @@ async def _serve(flags: ServiceFlags, parsed: argparse.Namespace) -> None:
     observers = [instruments.read, influx.observe]
     exporter = Exporter(targets, instruments, timeout_offset_s=parsed.timeout_offset_s)
 
-    async def apply(configuration: Configuration) -> None:
-        await influx.follow(configuration)
-        opened = open_targets(configuration.site, turns=turns, observers=observers, keep=targets)
+    def serve(site: Site, accounts: Accounts) -> None:
+        opened = open_targets(site, turns=turns, observers=observers, accounts=accounts, keep=targets)
         instruments.follow(opened)
         targets.replace(opened)
+
+    finder = Finder(serve, turns)
+    exporter.before_discovery = finder.first_look
+
+    async def apply(configuration: Configuration) -> None:
+        await influx.follow(configuration)
+        finder.follow(configuration.site)
         exporter.external_url = parsed.external_url or configuration.web.external_url
         exporter.all_devices = parsed.all_devices or configuration.web.all_devices
 
@@ -160,7 +169,7 @@ async def _serve(flags: ServiceFlags, parsed: argparse.Namespace) -> None:
         reloader.add_routes(application)
         server = WebServer(application, flags.listen_addresses, web_config=web_config)
         with told_to_stop() as told:
-            async with reloader.upon_hangup():
+            async with reloader.upon_hangup(), finder.looking():
                 await server.start()
                 keep_for_good()
                 health.set_ready()

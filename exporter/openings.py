@@ -10,6 +10,7 @@ from exporter.flight import Flight
 from exporter.targets import Target, target_labels
 from sunhelm.devices.clock import SYSTEM_CLOCK, Clock
 from sunhelm.devices.device import Device
+from sunhelm.devices.families import Accounts
 from sunhelm.devices.links import Turns
 from sunhelm.devices.reading import Reading
 from sunhelm.devices.site import Site
@@ -24,20 +25,23 @@ def open_targets(
     turns: Turns | None = None,
     observers: Sequence[Observer] = (),
     clock: Clock = SYSTEM_CLOCK,
+    accounts: Accounts | None = None,
     keep: Mapping[str, Target] = MappingProxyType({}),
 ) -> dict[str, Target]:
     """Open every device of the site; nothing is sent until one is asked.
 
     Those of `keep` whose configuration is the same are taken over as they are, with the observers that
-    they were opened with.
+    they were opened with. Devices of one account share it through `accounts`.
     """
+    accounts = Accounts(site.accounts) if accounts is None else accounts
     targets: dict[str, Target] = {}
     for name, config in site.devices.items():
-        made_of = (config, site.name, site.zone, site.location)
+        account = None if config.account is None else site.accounts.get(config.account)
+        made_of = (config, account, site.name, site.zone, site.location)
         if (kept := keep.get(name)) is not None and kept.made_of == made_of:
             targets[name] = kept
             continue
-        device = Device(config, site, clock=clock, turns=turns)
+        device = Device(config, site, clock=clock, turns=turns, accounts=accounts)
         spec = device.family.spec
         labels = target_labels(name, site.name, config.family)
         flight = Flight(

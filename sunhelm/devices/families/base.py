@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 from zoneinfo import ZoneInfo
 
-from sunhelm.devices.clock import SYSTEM_CLOCK, Clock
+from sunhelm.devices.clock import SYSTEM_CLOCK, Clock, Deadline
 from sunhelm.devices.families.accounts import Accounts
 from sunhelm.devices.families.register_source import Identity, RegisterSource, Values
 from sunhelm.devices.families.source import Source
@@ -51,6 +51,16 @@ class Family(Protocol):
 
     def open(self, config: DeviceConfig, surroundings: Surroundings) -> Source:
         """Return the device as a source of readings; nothing is sent yet."""
+
+
+@runtime_checkable
+class FindsDevices(Protocol):
+    """A family whose accounts tell which devices they have."""
+
+    spec: FamilySpec
+
+    async def find(self, account: str, surroundings: Surroundings, deadline: Deadline) -> Sequence[str]:
+        """Return the serial numbers of all that can be a device of this account. Raises DeviceError."""
 
 
 class RegisterFamily:

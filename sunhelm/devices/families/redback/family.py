@@ -62,6 +62,16 @@ class Family:
         return RedbackSource(self.spec, self.values, config, lease, surroundings.clock)
 
 
+    async def find(self, account: str, surroundings: Surroundings, deadline: Deadline) -> Sequence[str]:
+        make = partial(Cloud, account, spec=self.spec, surroundings=surroundings)
+        lease = surroundings.accounts.share(account, make)
+        try:
+            sites = await lease.shared.sites(deadline)
+        finally:
+            await lease.close()
+        return [*(serial for site in sites for serial in site.inverters), *(site.id for site in sites)]
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """What a device is: an inverter, with `serial`; a site, `with_site`; or both where it has only one."""
