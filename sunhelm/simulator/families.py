@@ -10,6 +10,7 @@ from typing import Any, Final, Protocol
 from sunhelm.simulator.clock import Clock
 from sunhelm.simulator.faces.deye import DeyeFace
 from sunhelm.simulator.faces.givenergy import Dongle, GivEnergyFace
+from sunhelm.simulator.faces.givenergy_evc import EvcFace
 from sunhelm.simulator.faces.huawei import HuaweiFace, HuaweiServer
 from sunhelm.simulator.faces.prices import PriceServer
 from sunhelm.simulator.faces.redback import CLIENT_ID, EMAIL, PASSWORD, SECRET, RedbackCloud
@@ -140,6 +141,11 @@ def _givenergy(plant: Plant, clock: Clock, faults: Faults) -> Endpoint:
     return Dongle(GivEnergyFace(plant), faults=faults, clock=clock)
 
 
+def _givenergy_evc(plant: Plant, clock: Clock, faults: Faults) -> Endpoint:
+    limits = Limits(functions={3, 6, 16})
+    return ModbusServer(EvcFace(plant), limits=limits, faults=faults, clock=clock)
+
+
 def _redback(plant: Plant, clock: Clock, faults: Faults) -> Endpoint:
     return RedbackCloud(plant, faults=faults, clock=clock)
 
@@ -193,6 +199,7 @@ FAMILIES: Mapping[str, SimulatedFamily] = MappingProxyType(
         "sma": SimulatedFamily("Modbus TCP", _sma),
         "deye": SimulatedFamily("Modbus TCP", _deye, device=_hybrid),
         "givenergy": SimulatedFamily("GivEnergy frames", _givenergy),
+        "givenergy_evc": SimulatedFamily("Modbus TCP", _givenergy_evc),
         "redback": SimulatedFamily(
             "HTTP",
             _redback,

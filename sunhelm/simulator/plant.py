@@ -175,7 +175,7 @@ class Plant:
         """Live through the `step_s` seconds that end at `time`; with 0, only look."""
         house, steering = self.house, self.steering
         weather = self.weather.at(time)
-        load = self._household.at(time)
+        load = self._with_vehicle(self._household.at(time))
         if steering.switch is Switch.OFF:
             load = replace(load, on_output=(0.0, 0.0, 0.0))
         ac_offers = [offer(string, weather) for string in house.ac_strings]
@@ -203,6 +203,13 @@ class Plant:
         )
         self._count(state, step_s)
         return state
+
+    def _with_vehicle(self, load: LoadState) -> LoadState:
+        """Return the loads with what an EV charger draws, as it said at the last step."""
+        if not self.steering.vehicle_w:
+            return load
+        first, second, third = load.on_input
+        return replace(load, on_input=(first + self.steering.vehicle_w, second, third))
 
     def _battery_limits(self, step_s: float) -> tuple[float, float]:
         steering = self.steering

@@ -36,9 +36,9 @@ class Steering:
     else 0 or more: `charge_limit_w` and `discharge_limit_w` at the battery, `feed_in_limit_w` at the grid
     point, `pv_limit_w` at the PV inverter's output. `pv_throttle` is the share of what they could that all
     strings give, 1 unless something makes the inverters hold back. With `phase_compensation` only the sum
-    of the phases is held at the setpoint, else each phase. `minimum_soc` holds in self consumption; the
-    house draws the battery up again when it falls 5 points below. `keep_charged` charges it full from
-    whatever there is.
+    of the phases is held at the setpoint, else each phase. `minimum_soc` holds in self consumption; the house
+    draws the battery up again when it falls 5 points below. `keep_charged` charges it full from whatever
+    there is. `vehicle_w` is what an EV charger draws on the first phase, beside the battery inverter.
     """
 
     mode: Mode = Mode.SELF_CONSUMPTION
@@ -58,3 +58,4 @@ class Steering:
     pv_throttle: float = 1.0
     minimum_soc: float = 0.10
     keep_charged: bool = False
+    vehicle_w: float = 0.0

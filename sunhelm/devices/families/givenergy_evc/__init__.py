@@ -1,0 +1,1 @@
+"""The EV charger of GivEnergy, over plain Modbus TCP."""
