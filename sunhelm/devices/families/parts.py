@@ -10,6 +10,7 @@ from sunhelm.devices.errors import Rejected, TimedOut
 from sunhelm.devices.families.spec import Part, Probe, Quirk
 from sunhelm.devices.links.base import RegisterLink, Span
 from sunhelm.devices.registers import codec
+from sunhelm.devices.registers.drafts import NEVER_READ
 from sunhelm.devices.registers.register import Register, RegisterMap
 
 
@@ -197,7 +198,13 @@ class Discovery:
         def is_there(register: Register) -> bool:
             return all(int(value) <= most[label] for label, value in register.labels.items() if label in most)
 
-        return RegisterMap(written.name, tuple(filter(is_there, written.registers)))
+        return RegisterMap(
+            written.name,
+            tuple(
+                register if is_there(register) else replace(register, group=NEVER_READ)
+                for register in written.registers
+            ),
+        )
 
     def _label(self, part: Part, unit: int) -> str:
         if not part.numbering:
