@@ -146,6 +146,7 @@ class SolarmanLogger:
         up = int(self._clock.monotonic() - self._started)
         envelope = struct.pack("<BBIII", _INVERTER, _REAL_TIME, _WORKED_S + up, up, 0)  # its clock is not set
         before = self._beat(sequence)
+        self._sent = self._sent + 1 & 0xFF
         return Reply(
             before + self._frame(_REPLY, sequence, envelope + content),
             before + self._frame(_REPLY, sequence + 1 & 0xFF, envelope + content),
@@ -157,10 +158,10 @@ class SolarmanLogger:
         if every is None or now - self._beaten_at < every:
             return b""
         self._beaten_at = now
+        self._sent = self._sent + 1 & 0xFF
         return self._frame(_HEARTBEAT, sequence, b"\0")
 
     def _frame(self, code: int, sequence: int, payload: bytes) -> bytes:
-        self._sent = self._sent + 1 & 0xFF
         head = struct.pack("<HHBBI", len(payload), code, sequence, self._sent, self.serial)
         body = head + payload
         return bytes((_START,)) + body + bytes((sum(body) & 0xFF, _END))

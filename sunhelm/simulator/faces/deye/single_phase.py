@@ -19,7 +19,7 @@ from sunhelm.simulator.faces.image import Image, rounded
 from sunhelm.simulator.plant import Plant
 
 SINGLE_PHASE: Final = 0x0003
-COUNTERS: Final = frozenset({*range(63, 65), *range(72, 76), 78, 80, 81, 82, 85, 86, 96, 97})
+COUNTERS: Final = frozenset({*range(63, 65), *range(72, 76), 78, 80, 81, 82, 85, 86, 96, 97, 611})
 
 _LARGE_W: Final = 12_000.0
 """From this rated power on, powers of grid and load are told in steps of 10 W."""
