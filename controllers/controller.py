@@ -12,11 +12,12 @@ from controllers import lift_records
 from controllers.alertmanager import Alertmanager, NotListed
 from controllers.alerts import Alert
 from controllers.config import Configuration
+from controllers.daily import with_daily_tasks
 from controllers.demand import Demand
 from controllers.desk import PeoplesDesk
 from controllers.device_loop import DeviceLoop
 from controllers.errands import TaskErrand
-from controllers.fleet import Fleet, Open
+from controllers.fleet import Fleet, Open, controlled
 from controllers.inbox import Inbox, judged
 from controllers.journal import Journal, JournalError, Statement
 from controllers.ledger import (
@@ -33,6 +34,7 @@ from controllers.people import People
 from controllers.placing import ScheduleErrand
 from controllers.policies import Policies
 from controllers.reconcile import Reconciler
+from controllers.records import owes
 from controllers.schema import retention
 from controllers.statuses import Observer
 from controllers.steady import SteadyTime
@@ -82,6 +84,7 @@ class Controller:
         self.fleet = Fleet(self._loop)
         self.fleet.equip(self.site, open_device)
         self._desk = PeoplesDesk(self)
+        self.orphans = self._find_orphans()
 
     @property
     def reconcilers(self) -> Mapping[str, Reconciler]:
@@ -115,6 +118,7 @@ class Controller:
         await self.fleet.dismiss(configuration.site, before=self.site)
         self.site, self.policies = configuration.site, configuration.policies
         self.fleet.equip(self.site, open_device)
+        self.orphans = self._find_orphans()
         for name, reconciler in self.reconcilers.items():
             reconciler.ours = self.policies.values(name)
         if self._group is not None:
@@ -136,8 +140,9 @@ class Controller:
             raise
 
     async def tick(self) -> None:
-        """Let time do what it does to claims. Raises JournalError."""
-        await self.change(lambda ledger: ledger)
+        """Let time do what it does to claims, and ask for what is done daily. Raises JournalError."""
+        wall, now = self.clock.time(), self.time.now()
+        await self.change(lambda ledger: with_daily_tasks(ledger, self.site, wall, now))
 
     async def listen(self, alertmanager: Alertmanager) -> None:
         """Ask Alertmanager which alerts it has, and judge them. Raises NotListed and JournalError."""
@@ -240,6 +245,17 @@ class Controller:
         every_s = self.policies.poll_s
         if self._group is not None and every_s is not None:
             self._polling = self._group.create_task(self._poll(every_s), name="alertmanager")
+
+    def _find_orphans(self) -> frozenset[str]:
+        """Return the devices that hold something of ours and are not ours to command any more.
+
+        The site file has lost them, or lets them only be read. Nobody will give back what they had.
+        """
+        known = {config.name for config in controlled(self.site)}
+        orphans = frozenset({*owes(self.journal), *lift_records.lifts(self.journal)} - known)
+        for name in sorted(orphans):
+            _log.error("orphaned", device=name, hint="it holds what we wrote; give it back to the site file")
+        return orphans
 
     def _concerns(self, alert: Alert) -> bool:
         return self.policies.concern(alert.labels)

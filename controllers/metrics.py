@@ -97,6 +97,7 @@ class ControllerCollector(Collector):
         yield from self._states()
         yield from self._devices()
         yield from self._lifted()
+        yield from self._orphans()
         yield from self._tasks()
         yield from self._claims()
         yield from self._surroundings()
@@ -190,6 +191,14 @@ class ControllerCollector(Collector):
             "Claims that were not made because the policy had begun too many.",
             [(list(key), float(count)) for key, count in ledger.refused.items()],
             ("policy", "reason"),
+        )
+
+    def _orphans(self) -> Iterator[Metric]:
+        yield _family(
+            "orphaned",
+            "Devices that hold what we wrote, and that the site file does not let us command any more.",
+            [([name], 1.0) for name in sorted(self._controller.orphans)],
+            ("device",),
         )
 
     def _tasks(self) -> Iterator[Metric]:

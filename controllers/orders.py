@@ -65,7 +65,7 @@ def wanted(
     value: Value = UNLIMITED
     try:
         if parameters is not None:
-            value = parameters.value(config.rated_power)
+            value = handle.promise.meant(parameters.value(config.rated_power))
         handle.check(value)
     except NoRatedPower as error:
         raise Refused(RefusalReason.WRONG, f"limit: {error} ({config.name})") from None

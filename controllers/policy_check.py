@@ -200,11 +200,19 @@ class PoliciesCheck:
                     where = (*path, "with", "limit")
                     self.mistakes.append(self._document.mistake(where, f"{error} ({device.name})"))
                 continue
+            value = self._meant_by(device, parameters, value)
             refusal = self._refusal(device, section, parameters, value)
             if refusal is None:
                 yield device.name, value
             elif section.device != FROM_LABEL:
                 self.mistakes.append(self._document.mistake((*path, refusal[0]), refusal[1]))
+
+    def _meant_by(self, device: DeviceConfig, parameters: Parameters, value: Value) -> Value:
+        """Return what a number means to the setting that it is for."""
+        if not isinstance(parameters, SetParameters):
+            return value
+        promise = self._promises.get(device.name, {}).get(f"setting:{parameters.setting}")
+        return value if promise is None or parameters.to < 0 else promise.meant(value)
 
     def _shared(
         self, path: KeyPath, section: PolicySection, parameters: Parameters
@@ -308,6 +316,11 @@ class PoliciesCheck:
         for index, name in enumerate(device.control.allow):
             if name not in permissions:
                 yield self._document.mistake((*path, "allow", index), not_among(name, permissions))
+        promises = self._promises.get(device.name)
+        if device.control.clock_sync is not None and promises is not None:
+            refusal = self._task_refusal(device, Action.SET_CLOCK)
+            if refusal is not None:
+                yield self._document.mistake((*path, "clock_sync"), refusal)
         for name, fail_safe in device.control.fail_safe.items():
             where: KeyPath = (*path, "fail_safe", name)
             if name not in names:

@@ -64,8 +64,11 @@ def kept_of(journal: Journal, serial: str) -> dict[str, Kept]:
 
 
 def put_serial(serial: str, device: str, now: float) -> Statement:
-    """Return the statement that notes that this device was seen."""
-    sql = "INSERT OR IGNORE INTO serials (serial, device, first_at) VALUES (?, ?, ?)"
+    """Return the statement that notes that this device was seen, and what it is called now."""
+    sql = (
+        "INSERT INTO serials (serial, device, first_at) VALUES (?, ?, ?)"
+        " ON CONFLICT DO UPDATE SET device = excluded.device"
+    )
     return sql, (serial, device, now)
 
 

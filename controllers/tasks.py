@@ -17,6 +17,9 @@ from sunhelm.devices.control import Action
 PATIENCE_S: Final = 3600.0
 """A task that could not begin for so long is not wanted any more."""
 
+CLOCK_SYNC: Final = "~clock_sync"
+"""The policy of the tasks that set a clock every day; no policy of a site file can be called so."""
+
 _PATIENCE: Final = {Action.RESET_WATCHDOG: 300.0}
 
 

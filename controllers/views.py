@@ -20,7 +20,7 @@ from controllers.people import (
 )
 from controllers.schedules import Planned, Stage
 from controllers.statuses import Status
-from controllers.tasks import Task
+from controllers.tasks import CLOCK_SYNC, Task
 from controllers.values import words
 from controllers.watchdog import WatchdogReset
 from sunhelm.devices.control import Action, ControlledDevice, Hazard, Promise
@@ -28,8 +28,8 @@ from sunhelm.devices.device_config import DeviceConfig
 
 
 def cause(policy: str) -> str:
-    """Return the word for who asks: the name of a policy, "person" or "schedule"."""
-    return {PERSON: "person", SCHEDULE: "schedule"}.get(policy, policy)
+    """Return the word for who asks: the name of a policy, "person", "schedule" or "clock_sync"."""
+    return {PERSON: "person", SCHEDULE: "schedule", CLOCK_SYNC: "clock_sync"}.get(policy, policy)
 
 
 def claim_id(key: ClaimKey) -> str:

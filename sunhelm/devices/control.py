@@ -183,7 +183,8 @@ class Promise:
     `hazards` are those of single values that are other ones, by `name_of_value`; putting back what was found
     needs nobody's leave. `owner_low` and `owner_high` are the ends of what the owner ever wants, from the
     site file: a limit switched off and on again goes to these. `meters_grid` is whether a limiter of the
-    export measures at the grid point itself, and so counts what other devices export.
+    export measures at the grid point itself, and so counts what other devices export. `limits` is whether a
+    number that is `set` there is a limit in watts: the strictest of several is the one to keep.
     What is `blind` cannot be read at all, only seen to work once it was told: nothing of it is the owner's to
     restore, and what ends it hands the device back to itself.
     `doubts` says what the family's docs page has to say of sources that contradict each other.
@@ -208,7 +209,12 @@ class Promise:
     owner_high: float | None = None
     blind: bool = False
     meters_grid: bool = True
+    limits: bool = False
     doubts: str = ""
+
+    def meant(self, value: Value) -> Value:
+        """Return what a number means here: a limit, where that is what can be set."""
+        return Limit(value.value) if self.limits and isinstance(value, Number) else value
 
     def hazard_of(self, value: Value) -> Hazard:
         """Return who may ask for this value."""

@@ -166,13 +166,14 @@ class Control(Section):
     """What may be commanded on a device: nothing, unless it is enabled and the action allowed.
 
     `fail_safe` says for each action what stays when its claim expires. `allow_unlimited` is how long a
-    watchdog reset may lift the export limit.
+    watchdog reset may lift the export limit. With `clock_sync` its clock is set once a day.
     """
 
     enabled: bool = False
     allow: tuple[Name, ...] = ()
     fail_safe: Mapping[str, FailSafe] = Field(default_factory=dict)
     allow_unlimited: Seconds | None = None
+    clock_sync: Literal["daily"] | None = None
 
 
 class ExportRange(Section):

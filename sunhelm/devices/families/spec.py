@@ -254,7 +254,8 @@ class Writable(_Model):
     again.
     What is `blind` cannot be read at all, only seen to work once it was told.
     `registers` are those that it commands, as "part.register": they are no settings of their own.
-    `meters_grid` is whether a limiter of the export measures at the grid point itself.
+    `meters_grid` is whether a limiter of the export measures at the grid point itself, `limits` whether what
+    is `set` is a limit in watts and no mere number.
     `doubts` is what sources leave open.
     """
 
@@ -276,6 +277,7 @@ class Writable(_Model):
     blind: bool = False
     registers: tuple[str, ...] = ()
     meters_grid: bool = True
+    limits: bool = False
     doubts: str = ""
 
 

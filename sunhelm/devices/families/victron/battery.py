@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -28,6 +29,11 @@ _NATIVE: Final = {1: "phase_compensation", 2: "phases_alone"}
 _OVERRIDE: Final = "hub4.grid_setpoint_override"
 _ILLEGAL_ADDRESS: Final = 2
 _EXTERNAL_STATE: Final = 252
+_SETPOINT: Final = "setpoint "
+"""How a setpoint of somebody else is told, who had his reasons: it is put back when we are done."""
+
+_FOREIGN: Final = re.compile(rf"{_SETPOINT}(-?[0-9]{{1,10}})")
+
 _SHARE: Final = 0.1
 """The power of the battery may differ from what was asked by this share: conversion takes its part."""
 
@@ -52,7 +58,7 @@ class _Battery:
 
     def check(self, value: Value) -> None:
         match value:
-            case SelfConsumption(native) if native in ("", *_NATIVE.values()):
+            case SelfConsumption(native) if native in ("", *_NATIVE.values()) or _setpoint_of(native):
                 return
             case Charge(watts) | Discharge(watts):
                 check_range(self.promise, watts, "W")
@@ -62,7 +68,9 @@ class _Battery:
     def equal(self, wanted: Value, observed: Value) -> bool:
         if isinstance(wanted, SelfConsumption) or isinstance(observed, SelfConsumption):
             return wanted == observed or (
-                wanted == SelfConsumption() and isinstance(observed, SelfConsumption)
+                wanted == SelfConsumption()
+                and isinstance(observed, SelfConsumption)
+                and not _setpoint_of(observed.native)
             )
         asked, is_now = _discharged(wanted), _discharged(observed)
         return abs(asked - is_now) <= max(self.promise.tolerance, _SHARE * abs(asked))
@@ -96,18 +104,26 @@ class SetpointBattery(_Battery):
     _setpoint: int | None = None
 
     async def observe(self, deadline: Deadline) -> BatteryOrder | Unknown:
-        """Return what the battery does by our setpoint; UNKNOWN under one that is not ours."""
+        """Return what the battery does by our setpoint, or the one that somebody has put in its place.
+
+        UNKNOWN under one that may be ours or not, as after a restart of ours.
+        """
         if await self.board.read(ESS_MODE, deadline) == EXTERNAL:
             return UNKNOWN
         setpoint = await self.board.read(_OVERRIDE, deadline)
         if setpoint == 0:
             return SelfConsumption()
-        return await self._power(deadline) if setpoint == self._setpoint else UNKNOWN
+        if self._setpoint is None:
+            return UNKNOWN
+        if setpoint == self._setpoint:
+            return await self._power(deadline)
+        return SelfConsumption(f"{_SETPOINT}{setpoint}")
 
     async def write(self, value: Value, deadline: Deadline) -> None:
         self.check(value)
         if isinstance(value, SelfConsumption):
-            await self._put(0, deadline)
+            self._setpoint = 0
+            await self.board.write(_OVERRIDE, _setpoint_of(value.native), deadline)
             return
         await self._refuse_beside_dynamic_ess(deadline)
         if await self.board.read(ESS_MODE, deadline) == EXTERNAL:
@@ -217,6 +233,12 @@ class ExternalBattery(_Battery):
                 f"{self.board.config.name}: state of charge {charge:.0%}, {minimum:.1%} is the minimum; ESS "
                 "mode 3 would discharge on"
             )
+
+
+def _setpoint_of(native: str) -> int:
+    """Return the setpoint that somebody else wanted, in watts; 0 where it is the GX that regulates."""
+    found = _FOREIGN.fullmatch(native)
+    return int(found[1]) if found is not None else 0
 
 
 def _discharged(order: Value) -> float:

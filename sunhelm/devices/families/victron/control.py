@@ -73,9 +73,9 @@ def open_control(family: Family, config: DeviceConfig, surroundings: Surrounding
         RegisterLimit(export, board, spec.controls["export_limit"].registers),
         (ExternalBattery if external else SetpointBattery)(battery, board),
         RegisterLimit(
-            promise("discharge_limit", spec.controls["discharge_limit"]),
+            promise("setting:discharge_limit", spec.controls["setting:discharge_limit"]),
             board,
-            spec.controls["discharge_limit"].registers,
+            spec.controls["setting:discharge_limit"].registers,
         ),
         ChargeCurrent(promise("current_limits", spec.controls["current_limits"]), board),
         MinimumSoc(promise("soc_limits", spec.controls["soc_limits"]), board),

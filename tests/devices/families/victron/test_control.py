@@ -178,7 +178,7 @@ async def gx(play: Play) -> Gx:
 
 LIMITS = pytest.mark.parametrize(
     ("key", "address", "setting"),
-    [("export_limit", 2722, "feed_in_limit"), ("discharge_limit", 2720, "discharge_cap")],
+    [("export_limit", 2722, "feed_in_limit"), ("setting:discharge_limit", 2720, "discharge_cap")],
 )
 
 
@@ -211,10 +211,17 @@ async def test_export_falls_to_the_limit_and_comes_back(play: Play) -> None:
     assert gx.face.plant.state.grid.power_w < -1_000
 
 
+async def test_a_number_that_limits_the_battery_is_a_limit(gx: Gx) -> None:
+    promise = gx.device.handles["setting:discharge_limit"].promise
+
+    assert promise.meant(Number(0.0)) == Limit(0)
+    assert gx.device.handles["setting:settings.grid_setpoint"].promise.meant(Number(0.0)) == Number(0.0)
+
+
 async def test_the_battery_is_held_by_a_discharge_limit_of_0(gx: Gx) -> None:
     gx.live(60)
     assert gx.charged_w < -100
-    await gx.write("discharge_limit", Limit(0))
+    await gx.write("setting:discharge_limit", Limit(0))
     gx.live(60)
     assert gx.charged_w == pytest.approx(0, abs=60)
 
@@ -255,7 +262,7 @@ async def test_a_limit_that_does_not_fit_old_firmware_is_refused_before_it_is_se
 async def test_no_limit_is_in_force_while_something_else_regulates(gx: Gx) -> None:
     gx.face.controls.values["ess_mode"] = 3
     assert await gx.observe("export_limit") is UNKNOWN
-    assert await gx.observe("discharge_limit") is UNKNOWN
+    assert await gx.observe("setting:discharge_limit") is UNKNOWN
     assert await gx.observe("mode") is UNKNOWN
     assert await gx.observe("battery") is UNKNOWN
 
@@ -294,8 +301,19 @@ async def test_a_setpoint_of_exactly_0_would_hand_back_and_is_1(gx: Gx) -> None:
 async def test_a_setpoint_of_somebody_else_is_not_ours(gx: Gx) -> None:
     await gx.write("battery", Charge(1_000))
     gx.face.controls.values["override"] = 123
-    assert await gx.observe("battery") is UNKNOWN
+    theirs = await gx.observe("battery")
+    assert theirs == SelfConsumption("setpoint 123")
+    battery = gx.device.handles["battery"]
+    assert not battery.equal(Charge(1_000), theirs)
+    assert not battery.equal(SelfConsumption(), theirs)
     assert await gx.observe("battery", gx.more()) is UNKNOWN
+
+    await gx.write("battery", Charge(1_000))
+    await gx.write("battery", theirs)
+    assert gx.face.controls.values["override"] == 123
+    assert await gx.observe("battery") == theirs
+    await gx.write("battery", SelfConsumption())
+    assert await gx.observe("battery") == SelfConsumption()
 
 
 @pytest.mark.parametrize("allow", [(), ("external_control",)])
