@@ -95,10 +95,15 @@ class Portal:
 def _panels_page() -> str:
     fields = [
         f'<input id="SolarPanels_{index}__PVSize" value="{size}"/>'
-        f'<select id="SolarPanels_{index}__NumberOfPanels"><option value="0">0</option>'
-        f'<option selected="selected" value="{number}">{number}</option></select>'
-        f'<select id="SolarPanels_{index}__PanelDirection">'
-        f'<option selected="selected" value="{direction}">{direction}</option></select>'
+        + _choice(f"SolarPanels_{index}__NumberOfPanels", str(number))
+        + _choice(f"SolarPanels_{index}__PanelDirection", direction)
         for index, (size, number, direction) in enumerate(PANELS)
     ]
     return f'<html><body><form id="form">{"".join(fields)}</form></body></html>'
+
+
+def _choice(field_id: str, chosen: str) -> str:
+    option = (
+        f'<option value="None">None</option><option selected="selected" value="{chosen}">{chosen}</option>'
+    )
+    return f'<div class="form-group rb-selectbox"><select id="{field_id}">{option}</select></div>'
