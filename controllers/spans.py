@@ -7,8 +7,10 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from controllers.budget import DAY_S
 from controllers.moments import Moment, moment
 from controllers.parameters import MODES, NATIVE
+from controllers.people import LONGEST_S
 from sunhelm.configuration.mistakes import found
 from sunhelm.configuration.validation import Section
 from sunhelm.devices.amounts import Ratio, Seconds, Watts
@@ -42,7 +44,7 @@ class SpanParameters(Section):
         return self
 
     def span(self, now: float, zone: ZoneInfo) -> tuple[float, float]:
-        """Return when it starts and ends, Unix time. Raises ValueError when that is over or no span."""
+        """Return when it starts and ends, Unix time. Raises ValueError when that is over or too long."""
         start = self.start.starts(now, zone)
         if self.duration is not None:
             end = start + self.duration
@@ -51,6 +53,8 @@ class SpanParameters(Section):
             end = self.end.ends(start, zone)
         if end <= now:
             raise ValueError("it would be over already")
+        if end - start > LONGEST_S:
+            raise ValueError(f"it lasts {(end - start) / DAY_S:.1f} days; {LONGEST_S / DAY_S:g} are the most")
         return start, end
 
 
