@@ -11,10 +11,12 @@ from typing import Any, Final
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from dashboards import site
+from dashboards import grid, site
 
 FOLDER: Final = Path(__file__).parent / "json"
-DASHBOARDS: Final[Mapping[str, Callable[[], Dashboard]]] = MappingProxyType({"site": site.build})
+DASHBOARDS: Final[Mapping[str, Callable[[], Dashboard]]] = MappingProxyType(
+    {"grid": grid.build, "site": site.build}
+)
 """What each file of the folder is made by."""
 
 _NOT_OF_QUERY_VARIABLES: Final = ("auto", "auto_count", "auto_min")

@@ -63,6 +63,45 @@ class Series:
     properties: Mapping[str, object] | None = None
 
 
+def board_of(title: str, uid: str, text: str, *, grid_meter: bool = False) -> dashboard.Dashboard:
+    """Return a dashboard without panels, with the variables that ours ask for."""
+    board = (
+        dashboard.Dashboard(title)
+        .uid(uid)
+        .description(text)
+        .tags(["sunhelm", "solar"])
+        .editable()
+        .time("now-24h", "now")
+        .refresh("30s")
+        .timezone("browser")
+        .tooltip(model.DashboardCursorSync.CROSSHAIR)
+        .with_variable(dashboard.DatasourceVariable("datasource").label("Data source").type("prometheus"))
+        .with_variable(_values("site", "Site", "label_values(solar_device_up, site)"))
+        .with_variable(
+            _values("device", "Devices", 'label_values(solar_device_up{site=~"$site"}, device)')
+            .multi(True)
+            .include_all(True)
+            .all_value(".*")
+            .current(model.VariableOption(selected=True, text=["All"], value=["$__all"]))
+        )
+    )
+    if grid_meter:
+        meters = 'label_values(solar_grid_power_watts{site=~"$site"}, device)'
+        board.with_variable(
+            _values("grid_meter", "Grid meter", meters).description(
+                "The device whose grid and loads count, as `grid_meter` in the site file."
+            )
+        )
+    return board
+
+
+def _values(name: str, label: str, query: str) -> dashboard.QueryVariable:
+    variable = dashboard.QueryVariable(name).label(label).query(query).datasource(DATASOURCE)
+    return variable.refresh(model.VariableRefresh.ON_TIME_RANGE_CHANGED).sort(
+        model.VariableSort.ALPHABETICAL_ASC
+    )
+
+
 def number(
     frame: Frame, unit: str, series: Sequence[Series], steps: Steps, *, now: bool = True
 ) -> stat.Panel:

@@ -22,6 +22,9 @@ Energy = Literal[
 DEVICES = 'device=~"$device", site=~"$site"'
 """The chosen devices: what they have is added up."""
 
+COMMANDED = 'device=~"$device"'
+"""The same devices for the controller, which says of no site: it has one."""
+
 GRID_METER = 'device=~"$grid_meter", site=~"$site"'
 """The one device whose view of the grid and the loads counts: a second one sees the same watts."""
 
@@ -87,3 +90,56 @@ def age_of_data(which: Literal["newest", "oldest"]) -> str:
     """Return the age in seconds of the newest or the oldest group of each device."""
     extreme = "max" if which == "newest" else "min"
     return f"time() - {extreme} by (device, family) ({chosen('solar_group_timestamp_seconds')})"
+
+
+def export_limit() -> str:
+    """Return the watts that each device may export, or produce where it knows no limit of export."""
+    limits = f"{chosen('solar_grid_export_limit_watts')} or {chosen('solar_production_limit_watts')}"
+    return f"min by (device) ({limits})"
+
+
+def commanded(which: Literal["desired", "written", "observed"]) -> str:
+    """Return the limits that the controller asks for, has written or has seen; no limit is no series."""
+    limits = chosen(
+        f"sunhelm_controller_{which}", 'state=~"export_limit|production_limit"', devices=COMMANDED
+    )
+    return f"max by (device, state) ({limits}) < 1e9"
+
+
+def highest_voltage() -> str:
+    """Return the voltage of the phase that has most."""
+    return f"max({chosen('solar_grid_phase_voltage_volts')})"
+
+
+def feed_in_price() -> str:
+    """Return the price of a kWh sent to the grid, by device and currency."""
+    return f"max by (device, currency) ({chosen('solar_tariff_feed_in_price_per_kwh')})"
+
+
+def curtailing_alerts() -> str:
+    """Return 1 for each alert that fires and that the controller listens to."""
+    return chosen("ALERTS", 'alertstate="firing"', 'control="sunhelm"')
+
+
+def reasons_for_no_export() -> str:
+    """Return 1 for each reason that holds now and 0 for each that does not; what is not known is left out.
+
+    An export within 5 % or 100 W of the strictest limit is held by it. A phase of more than 250 V makes
+    many inverters give less; so does a frequency above 50.2 Hz.
+    """
+    export, pv, load = outflow("grid"), power("pv"), power("load")
+    limit = f"min({export_limit()})"
+    frequency = f"max({chosen('solar_grid_frequency_hertz')})"
+    reasons = {
+        "A limit holds it": f"{export} >= bool ({limit} * 0.95 - 100)",
+        "The sun gives too little": f"{pv} < bool 50",
+        "The house takes it": f"{load} >= bool {pv}",
+        "The battery takes it": f"{outflow('battery')} > bool 200",
+        "The voltage is high": f"{highest_voltage()} > bool 250",
+        "The frequency is high": f"{frequency} > bool 50.2",
+        "The price is below 0": f"min({feed_in_price()}) < bool 0",
+        "An alert curtails": f"(sum({curtailing_alerts()}) or vector(0)) > bool 0",
+    }
+    return " or ".join(
+        f'label_replace({query}, "reason", "{reason}", "", "")' for reason, query in reasons.items()
+    )

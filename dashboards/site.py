@@ -11,11 +11,11 @@ from grafana_foundation_sdk.models.common import VisibilityMode
 
 from dashboards.panels import (
     COLOURS,
-    DATASOURCE,
     Frame,
     Series,
     Steps,
     bars,
+    board_of,
     chart,
     listing,
     number,
@@ -55,19 +55,12 @@ _SHARE_STEPS: Final[Steps] = {None: "orange", 0.4: "yellow", 0.7: "green"}
 
 def build() -> model.Dashboard:
     """Return the dashboard, ready to be written as JSON."""
-    board = (
-        dashboard.Dashboard("Sunhelm: site")
-        .uid("sunhelm-site")
-        .description("Where the energy of a house comes from and goes to: now, over time and by day.")
-        .tags(["sunhelm", "solar"])
-        .editable()
-        .time("now-24h", "now")
-        .refresh("30s")
-        .timezone("browser")
-        .tooltip(model.DashboardCursorSync.CROSSHAIR)
+    board = board_of(
+        "Sunhelm: site",
+        "sunhelm-site",
+        "Where the energy of a house comes from and goes to: now, over time and by day.",
+        grid_meter=True,
     )
-    for variable in _variables():
-        board.with_variable(variable)
     for row, panels in (
         ("Now", (*_power_now(), _charge_now(), _self_sufficiency_today(), _power(), _battery())),
         ("Energy", (_energy_today(), _energy_by_day(), _shares_by_day())),
@@ -78,31 +71,6 @@ def build() -> model.Dashboard:
         for panel in panels:
             board.with_panel(panel)
     return board.build()
-
-
-def _variables() -> tuple[dashboard.DatasourceVariable | dashboard.QueryVariable, ...]:
-    def values(name: str, label: str, query: str) -> dashboard.QueryVariable:
-        return (
-            dashboard.QueryVariable(name)
-            .label(label)
-            .query(query)
-            .datasource(DATASOURCE)
-            .refresh(model.VariableRefresh.ON_TIME_RANGE_CHANGED)
-            .sort(model.VariableSort.ALPHABETICAL_ASC)
-        )
-
-    return (
-        dashboard.DatasourceVariable("datasource").label("Data source").type("prometheus"),
-        values("site", "Site", "label_values(solar_device_up, site)"),
-        values("device", "Devices", 'label_values(solar_device_up{site=~"$site"}, device)')
-        .multi(True)
-        .include_all(True)
-        .all_value(".*")
-        .current(model.VariableOption(selected=True, text=["All"], value=["$__all"])),
-        values(
-            "grid_meter", "Grid meter", 'label_values(solar_grid_power_watts{site=~"$site"}, device)'
-        ).description("The device whose grid and loads count, as `grid_meter` in the site file."),
-    )
 
 
 def _power_now() -> tuple[stat.Panel, ...]:

@@ -14,11 +14,14 @@ from zoneinfo import ZoneInfo
 
 from structlog.testing import capture_logs
 
+from dashboards.preview.companions import EXPORT_LIMIT_W, companions
 from exporter.metrics import Page, Scrape
 from sunhelm.devices.clock import Deadline
 from sunhelm.devices.device import Device
 from sunhelm.devices.device_config import DeviceConfig
 from sunhelm.devices.site import Site
+from sunhelm.simulator.faces.victron import VictronFace
+from sunhelm.simulator.modbus_server import ModbusServer
 from sunhelm.simulator.site import SimulatedSite
 
 Mode = Literal["discovered", "shared"]
@@ -92,6 +95,11 @@ class History:
                 labels = {**sample.labels, **_EXPORTER}
                 lines.append(f"{_series(sample.name, labels)} {sample.value!r} {time}\n")
 
+    def add_companions(self) -> None:
+        """Add what else is known beside the house."""
+        for name, labels, value, time in companions(DEVICE, self.span.scrapes()):
+            self.lines.setdefault(name, []).append(f"{_series(name, labels)} {value!r} {time}\n")
+
     def write(self, file: TextIO, mode: Mode) -> None:
         """Write it as OpenMetrics."""
         target = {**_LABELS, **_EXPORTER} if mode == "discovered" else _EXPORTER
@@ -109,6 +117,7 @@ async def lived_through(span: Span) -> History:
     # At this speed the plant takes one step from scrape to scrape.
     house = SimulatedSite(seed=SEED, start=span.begin, speed=STEP_S * 1000.0, faces=[DEVICE], live=False)
     async with house:
+        _limit_export(house)
         config = DeviceConfig(name=DEVICE, family=DEVICE, host=house.host, port=house.endpoints[DEVICE].port)
         device = Device(config, Site(name="home", zone=ZoneInfo("UTC")), clock=clock)
         try:
@@ -121,7 +130,16 @@ async def lived_through(span: Span) -> History:
                     await house.advance(STEP_S)
         finally:
             await device.close()
+    history.add_companions()
     return history
+
+
+def _limit_export(house: SimulatedSite) -> None:
+    """Have the device tell a limit, as an owner sets it."""
+    endpoint = house.endpoints[DEVICE]
+    assert isinstance(endpoint, ModbusServer)
+    assert isinstance(endpoint.face, VictronFace)
+    endpoint.face.controls.values["feed_in_limit"] = EXPORT_LIMIT_W
 
 
 def _series(name: str, labels: Mapping[str, str]) -> str:

@@ -80,9 +80,11 @@ def test_overrides_name_a_series_of_their_panel(panels: list[dict[str, Any]]) ->
             assert override["matcher"]["options"] in names, panel["title"]
 
 
-def test_a_panel_of_days_asks_once_a_day_from_midnight_on(panels: list[dict[str, Any]]) -> None:
+def test_a_panel_of_days_asks_once_a_day_from_midnight_on(
+    board: dict[str, Any], panels: list[dict[str, Any]]
+) -> None:
     by_day = [panel for panel in panels if "offset -1d" in json.dumps(panel)]
-    assert by_day
+    assert by_day or board["uid"] != "sunhelm-site"
     for panel in by_day:
         assert panel["interval"] == "1d", panel["title"]
         assert panel["timeFrom"].endswith("/d"), panel["title"]

@@ -16,7 +16,14 @@ import yaml
 
 from dashboards.preview.history import DEVICE, SEED, STEP_S, History, Span, lived_through
 from dashboards.preview.server import Server, remembering
-from dashboards.queries import Energy, device_state, energy_of_day, power, share_not
+from dashboards.queries import (
+    Energy,
+    device_state,
+    energy_of_day,
+    power,
+    reasons_for_no_export,
+    share_not,
+)
 from sunhelm.simulator.plant import Plant
 
 MIDNIGHT = int(datetime(2026, 9, 23, tzinfo=UTC).timestamp())
@@ -137,9 +144,8 @@ def test_shares_are_shares(server: Server) -> None:
 
 
 @pytest.mark.integration
-def test_nothing_is_said_to_be_up_when_the_samples_have_ended(server: Server, targets: list[Any]) -> None:
-    (state,) = (t for t in targets if t.query["legendFormat"] == "State")
-    assert server.ask("query", query=state.expression(**CHOSEN), time=SPAN.end + 360)["result"] == []
+def test_nothing_is_said_to_be_up_when_the_samples_have_ended(server: Server) -> None:
+    assert server.ask("query", query=_chosen(device_state()), time=SPAN.end + 360)["result"] == []
 
 
 @pytest.mark.integration
@@ -173,7 +179,64 @@ def test_the_state_of_a_device_tells_down_from_asleep_and_from_no_page(promtool:
             }
         ],
     }
-    file = tmp_path / "state.yml"
+    _holds(promtool, tmp_path, case)
+
+
+def _holds(promtool: str, folder: Path, case: dict[str, Any]) -> None:
+    file = folder / "case.yml"
     file.write_text(yaml.safe_dump({"tests": [case]}))
     done = subprocess.run([promtool, "test", "rules", file], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+PLENTY = {"grid": -5000, "pv": 6000, "load": 900, "battery": -100, "volts": 235, "hertz": 50.0}
+"""A sunny noon on which nothing holds the export down."""
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    ("changed", "reasons"),
+    [
+        ({}, set()),
+        ({"limit": 9000}, set()),
+        ({"limit": 5100}, {"A limit holds it"}),
+        ({"limit": 0, "grid": 0, "pv": 900}, {"A limit holds it", "The house takes it"}),
+        ({"limit": 0, "grid": 0, "pv": 2900, "battery": -2000}, {"A limit holds it", "The battery takes it"}),
+        ({"pv": 0, "grid": 900}, {"The sun gives too little", "The house takes it"}),
+        ({"volts": 252}, {"The voltage is high"}),
+        ({"hertz": 50.3}, {"The frequency is high"}),
+        ({"price": -0.02}, {"The price is below 0"}),
+        ({"price": 0.06}, set()),
+        ({"price": -0.02, "alert": 1}, {"The price is below 0", "An alert curtails"}),
+    ],
+)
+def test_the_reasons_for_a_small_export(
+    promtool: str, tmp_path: Path, changed: dict[str, float], reasons: set[str]
+) -> None:
+    now = PLENTY | changed
+    named = f'site="home", device="{DEVICE}"'
+    given = {
+        f"solar_grid_power_watts{{{named}}}": now["grid"],
+        f"solar_pv_power_watts{{{named}}}": now["pv"],
+        f"solar_load_power_watts{{{named}}}": now["load"],
+        f"solar_battery_power_watts{{{named}}}": now["battery"],
+        f'solar_grid_phase_voltage_volts{{{named}, phase="L1"}}': now["volts"],
+        f"solar_grid_frequency_hertz{{{named}}}": now["hertz"],
+        f"solar_grid_export_limit_watts{{{named}}}": now.get("limit"),
+        f'solar_tariff_feed_in_price_per_kwh{{{named}, currency="EUR"}}': now.get("price"),
+        f'ALERTS{{{named}, alertname="Price", alertstate="firing", control="sunhelm"}}': now.get("alert"),
+    }
+    case = {
+        "interval": "1m",
+        "input_series": [
+            {"series": series, "values": f"{value}x5"} for series, value in given.items() if value is not None
+        ],
+        "promql_expr_test": [
+            {
+                "expr": f"({_chosen(reasons_for_no_export())}) == 1",
+                "eval_time": "2m",
+                "exp_samples": [{"labels": f'{{reason="{reason}"}}', "value": 1} for reason in reasons],
+            }
+        ],
+    }
+    _holds(promtool, tmp_path, case)
