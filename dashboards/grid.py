@@ -126,8 +126,8 @@ def _reasons() -> table.Panel:
     return listing(
         Frame(
             "What holds the export down now",
-            "Everything that can be the reason. More than one may hold; with none, all that is left over goes "
-            "into the grid.",
+            "Everything that can be the reason. More than one may hold; with none, all that is left over"
+            " goes into the grid.",
             "Nothing is known: is a grid meter chosen above?",
             8,
             10,
