@@ -73,7 +73,10 @@ class Backstage(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """One thing that a form does: what is asked, and how it is done with the form's fields."""
+    """One thing that a form does: what is asked, and how it is done with the form's fields.
+
+    `about` tells what it is done to from what may stand in its place when the form is sent.
+    """
 
     question: str
     lines: tuple[str, ...]
@@ -82,6 +85,7 @@ class Deed:
     told: str
     do: Callable[[float], Awaitable[object]]
     lasting: bool = False
+    about: str = ""
 
 
 class Page:
@@ -154,7 +158,7 @@ class Page:
                 lines=deed.lines,
                 button=deed.button,
                 action=request.rel_url.raw_path,
-                token=self._tokens.make(request[VISITOR], request.path),
+                token=self._tokens.make(request[VISITOR], f"{request.path} {deed.about}"),
                 durations=[(key, words) for key, (words, _) in _DURATIONS.items()] if deed.lasting else [],
             )
 
@@ -168,22 +172,23 @@ class Page:
             fields = await request.post()
             token, lasting = fields.get("token"), fields.get("for", "1h")
             try:
-                self._tokens.use(token if isinstance(token, str) else "", request[VISITOR], request.path)
+                deed = deed_of(request)
+                act = f"{request.path} {deed.about}"
+                self._tokens.use(token if isinstance(token, str) else "", request[VISITOR], act)
+            except Refused as refused:
+                return self._refused(request, STATUS[refused.reason], refused.mistakes)
             except BadToken:
                 return self._refused(request, 403, ("The form is too old, or not one of ours. Start again.",))
             except UsedToken:
                 raise web.HTTPSeeOther("/") from None
             if not isinstance(lasting, str) or lasting not in _DURATIONS:
                 return self._refused(request, 400, ("That is none of the times to choose from.",))
-            return await self._done(request, deed_of, lasting)
+            return await self._done(request, deed, lasting)
 
         return do
 
-    async def _done(
-        self, request: web.Request, deed_of: Callable[[web.Request], Deed], lasting: str
-    ) -> web.StreamResponse:
+    async def _done(self, request: web.Request, deed: Deed, lasting: str) -> web.StreamResponse:
         try:
-            deed = deed_of(request)
             said = Said(
                 id=None,
                 visitor=request[VISITOR],
@@ -199,8 +204,6 @@ class Page:
 
             # Whoever closes the page has asked for it all the same.
             answered = await asyncio.shield(self._backstage.requests.once(said, act))
-        except Refused as refused:
-            return self._refused(request, STATUS[refused.reason], refused.mistakes)
         except Refusal as refusal:
             return self._refused(request, refusal.problem.status, (refusal.problem.detail,))
         except JournalError:
@@ -221,6 +224,7 @@ class Page:
             device=claim.device,
             told="released",
             do=lambda _: people.release(id_),
+            about=f"{claim.made_at} {claim.value} {claim.ended}",
         )
 
     def _about(self, claim: ClaimRecord) -> list[str]:

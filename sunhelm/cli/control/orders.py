@@ -20,6 +20,8 @@ from sunhelm.cli.control.words import moment, plan_words
 
 Parameters = Callable[[argparse.Namespace], dict[str, str]]
 
+_LIMITS: Final = ("limit_export", "limit_production", "set_current_limits", "set_soc_limits")
+
 WAIT_S: Final = 30.0
 LOOK_S: Final = 1.0
 
@@ -53,7 +55,7 @@ def order(
             talk.tell(claim, until)
             return 0
         talk.tell({**claim, "observed": state["observed"]}, f"{until}\n{_held(claim, state)}")
-        return REFUSED if state["stands_back"] else 0
+        return REFUSED if state["stands_back"] or _yields(claim, state) else 0
 
     return Command(name, text, add_all, act)
 
@@ -61,9 +63,16 @@ def order(
 def _held(claim: Json, state: Json) -> str:
     if state["stands_back"]:
         return f"{claim['device']}: nothing is written: {state['stands_back'].replace('_', ' ')}"
+    if _yields(claim, state):
+        return f"{claim['device']} is asked for {state['desired']} first; `sunhelm claims` tells by whom."
     if state["differs_since"] is None and state["observed_at"] is not None:
         return f"{claim['device']} holds {state['observed']}."
     return f"{claim['device']} does not hold it yet; `sunhelm devices {claim['device']}` tells when it does."
+
+
+def _yields(claim: Json, state: Json) -> bool:
+    """Return whether something else is asked first. Of limits the strictest counts: all of them are kept."""
+    return claim["action"] not in _LIMITS and state["desired"] not in ("", "nothing", claim["value"])
 
 
 async def _seen(talk: Talk, claim: Json) -> Json | None:
@@ -83,7 +92,7 @@ async def _seen(talk: Talk, claim: Json) -> Json | None:
 
 def _holds(state: Json, claim: Json) -> bool:
     fresh = state["observed_at"] is not None and state["observed_at"] >= claim["renewed_at"]
-    return bool(state["desired"]) and state["differs_since"] is None and fresh
+    return state["desired"] not in ("", "nothing") and state["differs_since"] is None and fresh
 
 
 async def _planned(talk: Talk, body: Json) -> bool:

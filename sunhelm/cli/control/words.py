@@ -40,6 +40,8 @@ def plan_words(plan: Json) -> Iterator[str]:
     name, state = plan["device"], plan["state"]
     if state:
         yield f"{name}: {state} holds {plan['observed'] or 'nothing known'}; asked for: {plan['value']}."
+    if plan["desired"] not in ("", plan["value"]):
+        yield f"{name}: with all other claims it is asked for {plan['desired']}."
     if plan["writes"]:
         does = "would write" if state else f"{plan['action']}:"
         yield from (f"{name}: {does} {write}" for write in plan["writes"])

@@ -105,6 +105,27 @@ def test_what_was_read_before_the_claim_proves_nothing(run: Run, controller: Any
     assert "does not hold it yet" in out
 
 
+def test_a_claim_that_has_to_wait_for_another_one_is_told(run: Run, controller: Any) -> None:
+    device = controller.answers["GET", "/devices/roof"]
+    state = {**device["states"][0], "desired": "charge 500W", "observed": "charge 500W"}
+    controller.answers["GET", "/devices/roof"] = {**device, "states": [state]}
+    claim = controller.answers["POST", "/claims"][1]
+    controller.answers["POST", "/claims"] = (201, {**claim, "action": "discharge", "value": "discharge 500W"})
+    status, out, _ = run("discharge", "roof", "500W")
+
+    assert status == 1
+    assert "roof is asked for charge 500W first; `sunhelm claims` tells by whom." in out
+
+
+def test_a_looser_limit_than_another_one_is_kept_all_the_same(run: Run, controller: Any) -> None:
+    claim = controller.answers["POST", "/claims"][1]
+    controller.answers["POST", "/claims"] = (201, {**claim, "value": "limit 5000W"})
+    controller.answers["POST", "/plans"]["value"] = "limit 5000W"
+
+    assert run("limit-export", "roof", "5kW")[0] == 0
+    assert "asked for limit 0W" in run("limit-export", "roof", "5kW", "--dry-run")[1]
+
+
 AT = "2026-07-01T12:00:00Z"
 TASK = {"id": "t1", "device": "roof", "outcome": "", "reason": ""}
 
@@ -169,7 +190,7 @@ def test_nobody_there_is_told(run: Run, controller: Any) -> None:
 
 def test_what_a_task_does_is_told_without_a_state(run: Run, controller: Any) -> None:
     plan = controller.answers["POST", "/plans"]
-    does = {"action": "restart", "state": "", "value": "", "observed": "", "writes": ["it restarts"]}
+    does = {"action": "restart", "state": "", "value": "", "desired": "", "writes": ["it restarts"]}
     controller.answers["POST", "/plans"] = {**plan, **does, "needs_confirmation": True, "ends_at": None}
     status, _, err = run("restart", "roof")
 

@@ -196,6 +196,16 @@ async def test_a_token_is_for_one_act_of_one_visitor_and_for_an_hour(
     assert people.done == []
 
 
+async def test_a_form_is_for_the_claim_that_was_seen(client: Client, people: Any) -> None:
+    token = await token_of(client, RELEASE)
+    people.made = (replace(people.made[0], made_at=people.made[0].made_at + 1000),)
+
+    assert (await send(client, RELEASE, token))[0] == 403
+    people.made = ()
+    assert (await send(client, RELEASE, token))[0] == 404
+    assert people.done == []
+
+
 async def test_a_form_that_is_sent_again_does_nothing_more(client: Client, people: Any) -> None:
     token = await token_of(client, HOLD)
     answers = await asyncio.gather(*(send(client, HOLD, token) for _ in range(10)))
