@@ -237,7 +237,12 @@ async def test_optimizers_come_behind_the_live_tier_and_as_often_as_the_inverter
     third = await house.read()
     assert third.groups["optimizers_data"].requests == 0
     # Inverter, the status of the meter and the meter, battery in two blocks, dongle: as few as the plan says.
-    assert house.server.log.requests - before == 6
+    asked = [(r.unit, r.address, r.count) for r in list(house.server.log.recent)[before:]]
+    assert asked[:6] == [
+        *((1, 32_000, 116), (1, 37_100, 1), (1, 37_101, 37), (1, 37_000, 70), (1, 37_738, 50)),
+        (100, 37_498, 20),
+    ]
+    assert len(asked) == 8  # and the packs, once a minute
 
 
 async def test_a_busy_file_costs_only_the_optimizers(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
