@@ -33,12 +33,14 @@ class JournalError(Exception):
 class Journal:
     """The journal in a directory.
 
-    `fresh` says that there was none: nothing is known of what the devices hold.
+    `fresh` says that there was none: nothing is known of what the devices hold. `failing` says that the
+    last thing handed over could not be kept.
     """
 
     def __init__(self, directory: Path) -> None:
         """Open it, making or upgrading it as needed. Raises JournalError."""
         self.directory = directory
+        self.failing = False
         self._jobs: queue.SimpleQueue[tuple[Sequence[Statement], Future[None]] | None] = queue.SimpleQueue()
         try:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -96,6 +98,7 @@ class Journal:
         error = self._transaction([statement for statements, _ in jobs for statement in statements])
         for statements, done in jobs:
             own = self._transaction(statements) if error is not None and len(jobs) > 1 else error
+            self.failing = own is not None
             if own is None:
                 done.set_result(None)
             else:

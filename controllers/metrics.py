@@ -229,6 +229,11 @@ class ControllerCollector(Collector):
         controller = self._controller
         now, heartbeat = controller.time.now(), controller.ledger.heartbeat
         yield _single(
+            "journal_failing",
+            "Whether the last thing to keep in the journal could not be kept.",
+            float(controller.journal.failing),
+        )
+        yield _single(
             "inbox_alerts", "Alerts that are kept and not judged yet.", float(len(controller.inbox))
         )
         yield _single(

@@ -281,6 +281,7 @@ async def test_a_journal_that_takes_nothing_lets_alertmanager_try_again(
 
     assert (await post(client, delivery(alert())))[0] == 503
     assert len(controller.inbox) == 0
+    assert (await metrics(client))[f"{PREFIX}_journal_failing",] == 1
 
 
 async def test_a_thousand_alerts_at_once_are_answered_within_a_second(
