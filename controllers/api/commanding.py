@@ -97,6 +97,10 @@ async def run_task(call: Call[Anywhere, TaskAsk]) -> TaskAnswer:
     """Have a device do something once."""
     ask = call.ask
     device_named(call.people, ask.device)
+    for task in call.people.tasks():
+        if task.device == ask.device and task.action is ask.action and not task.outcome:
+            text = f"{ask.action.value} on {ask.device} is under way already: {task.id}."
+            raise Refused(RefusalReason.CONFLICT, text)
     command = Command(device=ask.device, action=ask.action)
     return TaskAnswer.model_validate(await call.people.run_task(command, confirmed=ask.confirmed))
 
