@@ -61,7 +61,6 @@ class Family:
         lease = surroundings.accounts.share(config.account, make)
         return RedbackSource(self.spec, self.values, config, lease, surroundings.clock)
 
-
     async def find(self, account: str, surroundings: Surroundings, deadline: Deadline) -> Sequence[str]:
         make = partial(Cloud, account, spec=self.spec, surroundings=surroundings)
         lease = surroundings.accounts.share(account, make)
@@ -160,12 +159,14 @@ class RedbackSource:
             yield from samples.derived(samples_, phases=self._phases, has_battery=nature.has_battery)
         now = self.clock.time() + self._skew_s
         if "schedules" in groups:
-            yield from samples.schedules_now(self._schedules, now)
+            told = samples.Told(samples_).all("redback_mode")
+            mode = next((state for (state,), on in told.items() if on), "")
+            yield from samples.schedules_now(self._schedules, now, mode)
         if "envelopes" in groups:
             own = samples.Told(samples_).one("redback_site_export_limit")
             yield from samples.envelopes_now(self._envelopes, now, own)
-        told = (self.spec.vendor, nature.model, place.serial or place.site, nature.firmware)
-        yield Sample(CATALOGUE["device"], 1.0, told, "StaticData", "identity")
+        identity = (self.spec.vendor, nature.model, place.serial or place.site, nature.firmware)
+        yield Sample(CATALOGUE["device"], 1.0, identity, "StaticData", "identity")
 
     def remarks(self) -> Iterable[Sample]:
         """Yield when the inverter last reported and how it was, also where that is too long ago."""

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from math import fsum, sqrt
 from typing import Final
 
-from sunhelm.devices.families.redback.records import LIMITS, EnvelopeRecord, ScheduleRecord, strictest
+from sunhelm.devices.families.redback.records import (
+    LIMITS,
+    MODES,
+    EnvelopeRecord,
+    ScheduleRecord,
+    strictest,
+)
 from sunhelm.devices.quantities import CATALOGUE, Quantity
 from sunhelm.devices.reading import Sample
 
@@ -15,12 +22,20 @@ def _gauge(name: str, unit: str, text: str, *labels: str) -> Quantity:
     return Quantity(f"redback_{name}", unit, "gauge", text, labels)
 
 
+MODE_STATES: Final = {mode: re.sub(r"(?<!^)([A-Z])", r"_\1", mode).lower() for mode in MODES}
+"""Our name for the state of each mode, as the map of values has it."""
+
 _SCHEDULE = ("schedule",)
 _ENVELOPE = ("event",)
 
 SCHEDULES: Final = {
     "all": _gauge("schedules", "", "How many schedules the inverter has, running or to come."),
     "any": _gauge("any_schedule_active", "", "Whether a schedule is running now."),
+    "obeyed": _gauge(
+        "schedule_obeyed",
+        "",
+        "Whether the inverter does what a schedule that is running says; absent while none is.",
+    ),
     "active": _gauge("schedule_active", "", "Whether this schedule is running now.", *_SCHEDULE),
     "start": _gauge("schedule_start", "timestamp_seconds", "When a schedule begins.", *_SCHEDULE),
     "end": _gauge("schedule_end", "timestamp_seconds", "When a schedule ends.", *_SCHEDULE),
@@ -116,13 +131,19 @@ def schedule_samples(records: Sequence[ScheduleRecord]) -> Iterator[Sample]:
         yield sample("info", 1.0, source, record.key, record.mode, _printable(record.notes), repeats)
 
 
-def schedules_now(records: Sequence[ScheduleRecord], now: float) -> Iterator[Sample]:
-    """Yield which schedules are running."""
+def schedules_now(records: Sequence[ScheduleRecord], now: float, mode: str) -> Iterator[Sample]:
+    """Yield which schedules are running, and whether one of them is what the inverter does.
+
+    `mode` is what it does, by our name for the state; empty where that is not known.
+    """
     for record in records:
         on = float(record.active(now))
         yield Sample(SCHEDULES["active"], on, (record.key,), "the time of the schedule", "schedules")
     any_on = float(any(record.active(now) for record in records))
     yield Sample(SCHEDULES["any"], any_on, (), "the times of the schedules", "schedules")
+    wanted = {MODE_STATES.get(record.mode) for record in records if record.active(now)}
+    if wanted and mode:
+        yield Sample(SCHEDULES["obeyed"], float(mode in wanted), (), "the mode of the inverter", "schedules")
 
 
 def envelope_samples(records: Sequence[EnvelopeRecord]) -> Iterator[Sample]:

@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Callable
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from sunhelm.devices.errors import Reason
 from sunhelm.devices.families import Accounts, load_family
 from sunhelm.devices.families.redback.cloud import SiteNodes
 from sunhelm.devices.families.redback.family import Family, find
+from sunhelm.devices.families.redback.samples import MODE_STATES
 from sunhelm.devices.reading import Guard, Reading
 from sunhelm.simulator.faces.redback.telemetry import moment as written
 from sunhelm.simulator.faults import Trickle, Truncate
@@ -196,6 +198,33 @@ def test_a_clock_of_ours_that_is_wrong_does_not_make_data_old(at_home: AtHome) -
         assert taken_at == pytest.approx(home.clock.time(), abs=61)
 
     at_home(program)
+
+
+def test_a_schedule_that_the_inverter_does_not_obey_is_told(at_home: AtHome, family: Family) -> None:
+    async def program(home: Any) -> None:
+        device = home.reader()
+        await device.read(home.deadline())
+        assert ("solar_redback_schedule_obeyed",) not in metrics(await device.read(home.deadline()))
+        for watts, obeyed in ((2000, 1.0), (9000, 0.0)):  # the hardware has no 9000 W
+            start = written(home.plant.time)
+            mode = {"InverterMode": "ChargeBattery", "ArgumentInWatts": watts}
+            body = {"StartTimeUtc": start, "Duration": "01:00:00", "UserNotes": "x", "DesiredMode": mode}
+            key = home.cloud.inverter.create_schedule(body)
+            await home.clock.sleep(400)
+            await device.read(home.deadline())
+            await home.clock.sleep(60)
+            told = metrics(await device.read(home.deadline()))
+            assert told["solar_redback_schedule_active", key] == 1
+            assert told["solar_redback_any_schedule_active",] == 1
+            assert told["solar_redback_schedule_obeyed",] == obeyed
+            assert told["solar_redback_schedule_power_watts", key] == watts
+            home.cloud.inverter.delete_schedule(key)
+            await home.clock.sleep(400)
+            await device.read(home.deadline())
+
+    at_home(program)
+    (modes,) = (value for value in family.values.values if value.name == "mode")
+    assert MODE_STATES.items() <= modes.names.items()
 
 
 def test_old_data_are_not_shown_but_that_they_are_old_is(at_home: AtHome) -> None:
