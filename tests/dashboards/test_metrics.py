@@ -10,6 +10,7 @@ import pytest
 
 from exporter.metrics import Page, Scrape
 from sunhelm.devices.errors import Reason
+from sunhelm.devices.families import FAMILIES, load_family
 from sunhelm.devices.quantities import CATALOGUE
 from sunhelm.devices.reading import Outcome, Reading
 from sunhelm.service.metrics import ProcessMetrics
@@ -17,6 +18,18 @@ from sunhelm.service.metrics import ProcessMetrics
 TARGET_LABELS = frozenset({"site", "device", "family", "instance", "job"})
 COMMANDED = tuple(f"sunhelm_controller_{side}" for side in ("desired", "written", "observed"))
 """What the controller says of the states that it keeps; a test of its own page has their names."""
+
+COUNTED = {
+    **{
+        f"sunhelm_exporter_link_{what}_total": frozenset({"device"})
+        for what in ("retries", "stale_answers", "connects")
+    },
+    "sunhelm_exporter_held_values_total": frozenset({"device", "guard"}),
+}
+"""What the exporter counts of each device; a test of its own page has their names."""
+
+ANY_ALARM = "solar_.+"
+"""Every metric of a family with bits by name: their label is `alarm`."""
 
 VARIABLES = {"site": "home", "device": "gx", "grid_meter": "gx"}
 
@@ -51,8 +64,10 @@ def _selected(expression: str) -> Iterator[tuple[str, Labels]]:
 
     promql_parser.walk(promql_parser.parse(expression), visit)
     for selector in found:
-        assert selector.name is not None, f"a selector without a metric: {expression}"
-        yield selector.name, frozenset(matcher.name for matcher in selector.matchers.matchers)
+        labels = {matcher.name: matcher.value for matcher in selector.matchers.matchers}
+        name = selector.name or labels.pop("__name__", None)
+        assert name is not None, f"a selector without a metric: {expression}"
+        yield name, frozenset(labels)
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +79,13 @@ def exported(rules: list[dict[str, Any]]) -> dict[str, Labels]:
     metrics |= dict(_process_metrics())
     metrics |= {"up": frozenset(), "ALERTS": frozenset({"alertname", "alertstate", "control"})}
     metrics |= dict.fromkeys(COMMANDED, frozenset({"device", "state"}))
+    metrics |= {
+        quantity.metric: frozenset(quantity.labels)
+        for family in FAMILIES
+        for group in load_family(family).offers.values()
+        for quantity in group
+    }
+    metrics |= COUNTED | {ANY_ALARM: frozenset({"alarm"})}
     return metrics
 
 
@@ -84,7 +106,7 @@ def test_dashboards_ask_for_metrics_that_exist(targets: list[Any], exported: dic
 def test_every_panel_is_filtered_by_the_dashboards_variables(targets: list[Any]) -> None:
     for target in targets:
         for metric, labels in _selected(target.expression(**VARIABLES)):
-            wanted = {"device"} if metric in COMMANDED else {"site", "device"}
+            wanted = {"device"} if metric in (*COMMANDED, *COUNTED) else {"site", "device"}
             assert wanted <= labels, f"{target}: {metric}"
 
 
