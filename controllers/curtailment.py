@@ -86,7 +86,8 @@ class State:
     None when none is kept, UNKNOWN when it cannot be told from one of ours. `written` holds what may be on
     the device by our own hand. `observed` is what was read just now. `ours` are the values that policies
     ask for, in whose presence a missing journal makes a found value doubtful. `foreign` and `forgotten`
-    count the last hour. `blind` says that the device cannot be read. `renew` that its timer wants it.
+    count the last hour. `blind` says that the device cannot be read. `renew` that its timer wants it. `torn`
+    that a sequence of ours may have been cut short: what is observed then is nobody's.
     """
 
     asked: Value | None
@@ -99,6 +100,7 @@ class State:
     stood_back: str = ""
     blind: bool = False
     renew: bool = False
+    torn: bool = False
 
     @property
     def desired(self) -> Value | None:
@@ -157,6 +159,8 @@ def _with_baseline(state: State, baseline: Value, observed: Value, equal: Equal)
             return Forget()
         return Write(desired, observed, Purpose.RENEW) if state.renew and state.written else Rest()
     is_ours = any(equal(value, observed) for value in state.written)
+    if state.torn and not is_ours and not equal(baseline, observed):
+        return Write(desired, observed, Purpose.RESTORE if state.asked is None else Purpose.REPEAT)
     if equal(baseline, observed):
         if state.written and not is_ours and state.forgotten >= MOST_FORGOTTEN:
             return StandBack("keeps_forgetting")

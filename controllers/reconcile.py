@@ -316,6 +316,7 @@ class Reconciler:
             stood_back=kept.stood_back,
             blind=isinstance(observed, Unknown) and _is_blind(handle, kept),
             renew=is_due(handle.promise, kept.written_at, now),
+            torn=handle.promise.in_steps and bool(kept.written) and not kept.proven,
         )
 
     def _note(self, handle: Handle, demand: Demand, observed: Value | Unknown) -> None:

@@ -187,6 +187,8 @@ class Promise:
     number that is `set` there is a limit in watts: the strictest of several is the one to keep.
     What is `blind` cannot be read at all, only seen to work once it was told: nothing of it is the owner's to
     restore, and what ends it hands the device back to itself.
+    `in_steps` is whether a command is a sequence that may be cut short, so that the device shows neither what
+    was there before nor what was asked.
     `doubts` says what the family's docs page has to say of sources that contradict each other.
     """
 
@@ -209,6 +211,7 @@ class Promise:
     owner_high: float | None = None
     blind: bool = False
     meters_grid: bool = True
+    in_steps: bool = False
     limits: bool = False
     doubts: str = ""
 

@@ -218,3 +218,26 @@ def test_it_comes_to_rest(state: State) -> None:
             case _:
                 return
     pytest.fail(f"it goes on: {state}")
+
+
+TORN = State(
+    asked=Charge(3000),
+    baseline=SelfConsumption("owner"),
+    written=(Charge(3000),),
+    observed=SelfConsumption("half"),
+    torn=True,
+)
+
+
+def test_a_sequence_that_was_cut_short_is_told_again() -> None:
+    assert step(TORN) == Write(Charge(3000), SelfConsumption("half"), Purpose.REPEAT)
+
+
+def test_or_taken_back_when_nobody_asks_any_more() -> None:
+    assert step(TORN, asked=None) == Write(SelfConsumption("owner"), SelfConsumption("half"), Purpose.RESTORE)
+
+
+def test_what_stands_there_whole_is_no_half_of_anything() -> None:
+    assert step(TORN, observed=Charge(3000)) == Rest()
+    assert step(TORN, asked=None, observed=SelfConsumption("owner")) == Forget()
+    assert step(TORN, torn=False) == Adopt(SelfConsumption("half"), foreign=True)

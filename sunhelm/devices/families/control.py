@@ -104,6 +104,7 @@ def promise(
         owner_high=owner_high,
         blind=writable.blind,
         meters_grid=writable.meters_grid,
+        in_steps=writable.in_steps,
         limits=writable.limits,
         doubts=writable.doubts,
     )

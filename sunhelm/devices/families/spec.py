@@ -254,6 +254,7 @@ class Writable(_Model):
     again.
     What is `blind` cannot be read at all, only seen to work once it was told.
     `registers` are those that it commands, as "part.register": they are no settings of their own.
+    `in_steps` is whether a command is a sequence that may be cut short.
     `meters_grid` is whether a limiter of the export measures at the grid point itself, `limits` whether what
     is `set` is a limit in watts and no mere number.
     `doubts` is what sources leave open.
@@ -277,6 +278,7 @@ class Writable(_Model):
     blind: bool = False
     registers: tuple[str, ...] = ()
     meters_grid: bool = True
+    in_steps: bool = False
     limits: bool = False
     doubts: str = ""
 
