@@ -86,12 +86,17 @@ class CapabilityRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateRecord:
-    """One state of a device: what it shall be, what was written last, what was read last."""
+    """One state of a device: what it shall be, what was written last, what was read last.
+
+    `baseline` is the owner's own value, which comes back when nobody asks for another one; "nothing" while
+    it is not needed.
+    """
 
     key: str
     desired: str
     written: str
     observed: str
+    baseline: str = "nothing"
     observed_at: float | None = None
     differs_since: float | None = None
     stands_back: str = ""

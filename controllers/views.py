@@ -18,6 +18,7 @@ from controllers.people import (
     StateRecord,
     TaskRecord,
 )
+from controllers.reconcile import Reconciler
 from controllers.schedules import Planned, Stage
 from controllers.statuses import Status
 from controllers.tasks import CLOCK_SYNC, Task
@@ -93,13 +94,15 @@ def schedule_record(plan: Planned, wall: float) -> ScheduleRecord:
     )
 
 
-def state_record(key: str, status: Status) -> StateRecord:
+def state_record(key: str, reconciler: Reconciler) -> StateRecord:
     """Return what is known of one state as people see it."""
+    status = reconciler.statuses.get(key, Status())
     return StateRecord(
         key=key,
         desired=words(status.desired),
         written=words(status.written),
         observed=words(status.observed),
+        baseline=words(reconciler.keeping.of(key).baseline),
         observed_at=status.observed_at,
         differs_since=status.differs_since,
         stands_back=status.stands_back,
@@ -114,7 +117,7 @@ def device_record(config: DeviceConfig, loop: DeviceLoop, held_until: float | No
     return DeviceRecord(
         name=config.name,
         family=config.family,
-        states=tuple(state_record(key, status) for key, status in reconciler.statuses.items()),
+        states=tuple(state_record(key, reconciler) for key in reconciler.statuses),
         capabilities=tuple(capabilities(config, reconciler.device)),
         failing=reconciler.failing,
         held_until=held_until,

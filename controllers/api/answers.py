@@ -65,6 +65,7 @@ class StateAnswer(Answer):
     desired: Annotated[str, Field(description="What is asked for; empty when nothing is.")]
     written: str
     observed: str
+    baseline: Annotated[str, Field(description="The owner's own value, while somebody asks for another.")]
     observed_at: Moment | None
     differs_since: Moment | None
     stands_back: Annotated[str, Field(description="Why nothing is written, as long as that is so.")]

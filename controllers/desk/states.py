@@ -25,7 +25,6 @@ from controllers.people import (
 )
 from controllers.reconcile import Reconciler
 from controllers.spans import TASK_PARAMETERS
-from controllers.statuses import Status
 from controllers.values import words
 from controllers.views import claim_id, claim_record, device_record, state_record
 from sunhelm.devices.control import Action, Promise, Rung, Storage, Unknown, Value
@@ -221,7 +220,7 @@ def _order(asked: Wanted, command: Command, lasting_s: float) -> Order:
 
 
 def _state(reconciler: Reconciler, state: str) -> StateRecord:
-    return state_record(state, reconciler.statuses.get(state, Status()))
+    return state_record(state, reconciler)
 
 
 def _no_budget(budget: Budget) -> str:

@@ -33,6 +33,7 @@ class StateView:
     desired: str
     written: str
     observed: str
+    baseline: str
     age: str
     differs: str
     stands_back: str
@@ -187,6 +188,7 @@ class View:
             desired=value_words(state.desired),
             written=value_words(state.written),
             observed=value_words(state.observed),
+            baseline="" if state.baseline == "nothing" else value_words(state.baseline),
             age="" if seen_at is None else span_words(self.now - seen_at),
             differs="" if since is None else self.clock(since),
             stands_back=reason_words(state.stands_back) if state.stands_back else "",

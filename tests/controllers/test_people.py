@@ -104,7 +104,7 @@ async def test_a_claim_over_http_reaches_the_device_and_its_end_gives_back(
     await household.step()
     assert household.device.export.value == Limit(0)
     _, told = await ask(client, "GET", "/devices/roof")
-    assert told["states"][0]["observed"] == "limit 0W"
+    assert (told["states"][0]["observed"], told["states"][0]["baseline"]) == ("limit 0W", "unlimited")
 
     await ask(client, "DELETE", f"/claims/{claim['id']}")
     await household.step()

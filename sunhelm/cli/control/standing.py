@@ -40,19 +40,20 @@ async def _devices(talk: Talk) -> int:
             state["desired"],
             state["written"],
             state["observed"],
+            state["baseline"],
             moment(state["observed_at"]),
             _about(device, state),
         )
         for device in told["devices"]
         for state in device["states"] or [_NO_STATE]
     ]
-    head = ("DEVICE", "STATE", "DESIRED", "WRITTEN", "OBSERVED", "AT", "")
+    head = ("DEVICE", "STATE", "DESIRED", "WRITTEN", "OBSERVED", "YOURS", "AT", "")
     talk.tell(told, table(head, rows, "No device may be commanded."))
     return 0
 
 
 _NO_STATE: Final[Json] = {
-    **dict.fromkeys(("key", "desired", "written", "observed", "observed_at", "stands_back"), ""),
+    **dict.fromkeys(("key", "desired", "written", "observed", "baseline", "observed_at", "stands_back"), ""),
     "differs_since": None,
     "fail_safe": False,
 }

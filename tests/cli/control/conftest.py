@@ -50,6 +50,7 @@ STATE = {
     "desired": "limit 0W",
     "written": "limit 0W",
     "observed": "limit 0W",
+    "baseline": "unlimited",
     "observed_at": "2026-07-01T12:00:03Z",
     "differs_since": None,
     "stands_back": "",

@@ -35,6 +35,7 @@ STATE = StateRecord(
     desired="limit 0W",
     written="limit 0W",
     observed="limit 0W",
+    baseline="unlimited",
     observed_at=NOW - 12,
 )
 ROOF = DeviceRecord(name="roof", family="sec1000s", states=(STATE,), capabilities=())
