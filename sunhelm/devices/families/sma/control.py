@@ -14,9 +14,10 @@ from sunhelm.devices.families.control import CommandedDevice, NotControllable, p
 from sunhelm.devices.families.register_board import RegisterBoard
 from sunhelm.devices.families.setting import settings
 from sunhelm.devices.families.sma.battery import Battery, BatteryMode, Ways
+from sunhelm.devices.families.sma.grid_guard import GridGuard
 from sunhelm.devices.families.sma.limits import ExportLimit, PlantLimit, ProductionLimit
 from sunhelm.devices.families.sma.panel import Panel
-from sunhelm.devices.families.sma.tasks import GridGuardLogin, RegisterTask, SetClock
+from sunhelm.devices.families.sma.tasks import RegisterTask, SetClock
 from sunhelm.devices.families.sma.ways import LimitsWay, SetpointWay, WindowWay
 from sunhelm.devices.families.spec import FamilySpec, LinkKind
 from sunhelm.devices.links.control import open_control_link
@@ -73,17 +74,15 @@ def _of_device(spec: FamilySpec, board: RegisterBoard, surroundings: Surrounding
     yield ProductionLimit(promise("production_limit", controls["production_limit"]), panel)
     yield Battery(promise("battery", controls["battery"]), ways)
     yield BatteryMode(promise("mode", controls["mode"]), ways)
+    name = board.config.account
+    account = None if name is None else surroundings.accounts[name]
+    yield GridGuard(promise("setting:grid_guard", controls["grid_guard"]), board, account)
     yield from settings(board, spec)
 
 
 def _tasks(spec: FamilySpec, board: RegisterBoard, surroundings: Surroundings) -> Iterator[Task]:
     yield RegisterTask(promise("restart", spec.tasks["restart"]), board, "control.restart", _RESTART)
     yield SetClock(promise("set_clock", spec.tasks["set_clock"]), board, surroundings.clock)
-    logout = promise("task:grid_guard_logout", spec.tasks["task:grid_guard_logout"])
-    yield RegisterTask(logout, board, "control.grid_guard_code", 0)
-    if board.config.account is not None:
-        login = promise("task:grid_guard_login", spec.tasks["task:grid_guard_login"])
-        yield GridGuardLogin(login, board, surroundings.accounts[board.config.account])
 
 
 async def _serial(board: RegisterBoard, deadline: Deadline) -> str:

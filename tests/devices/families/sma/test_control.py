@@ -208,14 +208,19 @@ async def test_grid_guard_is_logged_in_by_a_person_alone(play: Any, installer: A
     played = await play(INVERTER, account="installer", accounts=installer(f"{CODE}\n"))
     with pytest.raises(Rejected):
         await played.write("setting:settings.power_limit_mode", Number(1079))
-    await played.run("task:grid_guard_login")
+    await played.write("setting:grid_guard", Number(1))
     await played.write("setting:settings.power_limit_mode", Number(1077))
-    await played.run("task:grid_guard_logout")
+    await played.write("setting:grid_guard", Number(0))
     with pytest.raises(Rejected):
         await played.write("setting:settings.power_limit_mode", Number(1079))
-    for key in ("task:grid_guard_login", "task:grid_guard_logout", "restart"):
-        assert played.device.tasks[key].promise.hazard is Hazard.PERSON
-    assert "task:grid_guard_login" not in (await play(INVERTER)).device.tasks
+    assert played.device.handles["setting:grid_guard"].promise.hazard is Hazard.PERSON
+    assert played.device.tasks["restart"].promise.hazard is Hazard.PERSON
+    assert await played.observe("setting:grid_guard") is UNKNOWN
+    with pytest.raises(ValueError, match="no account"):
+        await (await play(INVERTER)).write("setting:grid_guard", Number(1))
+    for value in (Number(CODE), Limit(1)):
+        with pytest.raises(ValueError, match="neither 0"):
+            played.device.handles["setting:grid_guard"].check(value)
 
 
 @pytest.mark.parametrize("code", ["987654321", "installer", "-5", "", "99999999999"])
@@ -225,7 +230,7 @@ async def test_a_wrong_code_is_told_without_the_code(
     caplog.set_level(logging.DEBUG)
     played = await play(INVERTER, account="installer", accounts=installer(code))
     with pytest.raises(AuthFailed) as failure:
-        await played.run("task:grid_guard_login")
+        await played.write("setting:grid_guard", Number(1))
     told = f"{failure.value!r} {failure.value.__cause__!r} {caplog.text} {capsys.readouterr()}"
     assert not code or code not in told
     assert not played.face.controls.logged_in
