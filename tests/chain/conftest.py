@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,6 +28,8 @@ HOST: Final = "127.0.0.1"
 TOKEN: Final = "the-token-of-a-test"
 PATIENCE_S: Final = 60.0
 HEARTBEAT: Final = "Watchdog"
+PROGRAMS: Final = ("exporter", "alertmanager", "controller", "prometheus")
+"""In the order in which they start."""
 NOON: Final = 1_782_039_600.0
 """2026-06-21 11:00 UTC."""
 
@@ -83,7 +86,10 @@ TIMING: Final = Timing()
 
 @dataclass
 class Chain:
-    """All of it, over devices and policies of a site file."""
+    """All of it, or `only` some programs, over devices and policies of a site file.
+
+    Without an Alertmanager a test delivers alerts itself.
+    """
 
     folder: Path
     session: ClientSession
@@ -92,6 +98,7 @@ class Chain:
     policies: Mapping[str, Mapping[str, Any]]
     rules: Path
     routes: Path
+    only: tuple[str, ...]
     timing: Timing = TIMING
     programs: dict[str, Program] = field(default_factory=dict)
 
@@ -129,13 +136,33 @@ class Chain:
 
     async def start(self) -> None:
         """Start all of them."""
-        for name in ("exporter", "alertmanager", "controller", "prometheus"):
+        for name in self.only:
             await self.programs[name].start()
 
     def end(self) -> None:
         """Kill what runs."""
         for program in self.programs.values():
             program.kill()
+
+    async def deliver(self, status: str, *names: str, since: float, until: float = 0.0) -> None:
+        """Deliver alerts to the controller, as Alertmanager does."""
+        stamps = [datetime.fromtimestamp(moment, UTC).isoformat() for moment in (since, until)]
+        alerts = [
+            {
+                "status": status,
+                "labels": {"alertname": name},
+                "startsAt": stamps[0],
+                "endsAt": stamps[1],
+                "fingerprint": name,
+            }
+            for name in names
+        ]
+        async with self.session.post(
+            self.url("controller", "/api/v1/webhook"),
+            json={"version": "4", "status": status, "alerts": alerts},
+            headers={"Authorization": f"Bearer {TOKEN}"},
+        ) as answer:
+            assert answer.status == 200, await answer.text()
 
     async def query(self, promql: str) -> list[float]:
         """Return the values that Prometheus has for this now."""
@@ -156,7 +183,7 @@ class Chain:
 
     def words(self) -> str:
         """Return all that they have printed: for the message of a test that fails."""
-        logs = ((name, program.log.read_text()[-3000:]) for name, program in self.programs.items())
+        logs = ((name, self.programs[name].log.read_text()[-3000:]) for name in self.only)
         return "\n".join(f"--- {name}\n{text}" for name, text in logs)
 
     def _program(self, name: str, *command: str) -> None:
@@ -169,12 +196,13 @@ class Chain:
 
     def _site(self) -> dict[str, Any]:
         late, lease = f"{self.timing.heartbeat_late_s}s", f"{self.timing.lease_s}s"
+        pulled = {"url": self.url("alertmanager", ""), "repeat_interval": "5m"}
+        pushed = {"repeat_interval": "10s", "resend": "1ms"}
         return {
             "site": {"name": "home", "zone": "Europe/Amsterdam"},
             "devices": dict(self.devices),
             "alertmanager": {
-                "url": self.url("alertmanager", ""),
-                "repeat_interval": "5m",
+                **(pulled if "alertmanager" in self.only else pushed),
                 "heartbeat": {"match": {"alertname": HEARTBEAT}, "late": late},
             },
             "policies": {name: {"lease": lease, **policy} for name, policy in self.policies.items()},
@@ -256,9 +284,12 @@ def run_chain(
 
     @asynccontextmanager
     async def run(
-        devices: Mapping[str, Mapping[str, Any]], policies: Mapping[str, Mapping[str, Any]]
+        devices: Mapping[str, Mapping[str, Any]],
+        policies: Mapping[str, Mapping[str, Any]],
+        only: tuple[str, ...] = PROGRAMS,
+        timing: Timing = TIMING,
     ) -> AsyncIterator[Chain]:
-        names = ("exporter", "controller", "prometheus", "alertmanager")
+        names = PROGRAMS
         first = free_ports(len(names))
         ports = dict(zip(names, range(first, first + len(names)), strict=True))
         async with ClientSession() as session:
@@ -270,6 +301,8 @@ def run_chain(
                 policies,
                 rules=root / "alerts",
                 routes=root / "deploy" / "alertmanager.yml",
+                only=only,
+                timing=timing,
             )
             chain.prepare()
             try:
