@@ -39,7 +39,7 @@ def build() -> model.Dashboard:
     board = board_of(
         "Sunhelm: devices",
         "sunhelm-devices",
-        "Whether the devices answer, how old their values are, what they complain of, and what reading costs.",
+        "Whether the devices answer, how old their values are, what they complain of, what reading costs.",
     )
     for row, panels in (
         ("Do they answer?", (_states_over_time(), _up(), _failures())),
@@ -104,12 +104,12 @@ def _alarms() -> table.Panel:
     return listing(
         Frame(
             "Alarms that are on",
-            "Every alarm, warning and fault bit that a device shows now, by the name that its maker gives it.",
+            "Every alarm, warning and fault that a device shows now, by the name that its maker gives it.",
             "No device shows an alarm",
             12,
             9,
         ),
-        [Series("Alarms", alarms_on(), {"custom.hidden": True})],
+        [Series("On", alarms_on())],
         labels=("device", "family", "alarm"),
     )
 

@@ -11,11 +11,11 @@ from typing import Any, Final
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from dashboards import grid, site
+from dashboards import devices, grid, site
 
 FOLDER: Final = Path(__file__).parent / "json"
 DASHBOARDS: Final[Mapping[str, Callable[[], Dashboard]]] = MappingProxyType(
-    {"grid": grid.build, "site": site.build}
+    {"devices": devices.build, "grid": grid.build, "site": site.build}
 )
 """What each file of the folder is made by."""
 

@@ -6,7 +6,7 @@ Every query works whether `site` and `device` come as target labels (from `/sd`)
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 Point = Literal["grid", "load"]
 Source = Literal["pv", "battery"]
@@ -143,3 +143,60 @@ def reasons_for_no_export() -> str:
     return " or ".join(
         f'label_replace({query}, "reason", "{reason}", "", "")' for reason, query in reasons.items()
     )
+
+
+_ANY_ALARM: Final = "solar_.+"
+"""Every metric of which a label `alarm` names a bit: each family has its own."""
+
+
+def alarms_on() -> str:
+    """Return the alarms, warnings and faults that are on: one series each, by the name of the bit."""
+    return f"max by (device, family, alarm) ({_alarm_bits()}) == 1"
+
+
+def alarms() -> str:
+    """Return how many alarms each device shows."""
+    return f"sum by (device) ({_alarm_bits()})"
+
+
+def _alarm_bits() -> str:
+    return f'{{__name__=~"{_ANY_ALARM}", {DEVICES}, alarm!=""}}'
+
+
+def failures() -> str:
+    """Return how many groups of each device failed, by reason."""
+    return f"sum by (device, reason) ({chosen('solar_group_failure')})"
+
+
+def age_of_group() -> str:
+    """Return the age in seconds of each group."""
+    return f"time() - max by (device, group) ({chosen('solar_group_timestamp_seconds')})"
+
+
+def share_of_time_up() -> str:
+    """Return the part of the last day in which a device answered or slept."""
+    up = chosen("solar_device_up")
+    asleep = chosen("solar_group_failure", 'reason="asleep"')
+    return f"avg_over_time((max by (device) ({up} or {asleep}))[1d:5m])"
+
+
+def requests_of_read() -> str:
+    """Return the requests that a read took."""
+    return f"sum by (device) ({chosen('solar_group_requests')})"
+
+
+def read_duration() -> str:
+    """Return the seconds that a read took."""
+    return f"max by (device) ({chosen('solar_probe_duration_seconds')})"
+
+
+def time_used() -> str:
+    """Return the longest read of the last hour as a part of what it was allowed."""
+    taken = f"max_over_time({chosen('solar_probe_duration_seconds')}[1h])"
+    return f"max by (device) ({taken}) / max by (device) ({chosen('solar_probe_timeout_seconds')})"
+
+
+def counted(what: str, *labels: str) -> str:
+    """Return by how much a counter of the exporter grew in an hour, by device and these labels."""
+    by = ", ".join(("device", *labels))
+    return f"sum by ({by}) (increase({chosen(f'sunhelm_exporter_{what}_total', devices=COMMANDED)}[1h]))"

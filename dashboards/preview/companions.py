@@ -1,4 +1,4 @@
-"""What else a Prometheus beside the house knows: prices, the alert on them, and a controller that minds it.
+"""What else a Prometheus beside the house knows: prices and an alert, a controller, counters, trouble.
 
 Nothing of it acts on the simulated house: the limit is never so strict that it would hold anything.
 """
@@ -27,6 +27,15 @@ EXPORT_LIMIT_W: Final = 9_000
 """What the house lets into the grid: more than it ever has."""
 
 
+_COUNTED: Final[Mapping[str, Mapping[str, str]]] = {
+    "sunhelm_exporter_held_values_total": {"guard": "bounds"},
+    "sunhelm_exporter_link_retries_total": {},
+    "sunhelm_exporter_link_stale_answers_total": {},
+    "sunhelm_exporter_link_connects_total": {},
+}
+"""What the exporter counts of a device, and the labels beside it; here it grows by one every hour."""
+
+
 def price(time: int) -> float:
     """Return what a kWh sent to the grid brings, in euro: less than nothing around noon."""
     hour = datetime.fromtimestamp(time, UTC).hour
@@ -44,3 +53,12 @@ def companions(device: str, times: range) -> Iterator[tuple[str, Mapping[str, st
         for side in ("desired", "written", "observed"):
             limit = EXPORT_LIMIT_W * 2 / 3 if negative else EXPORT_LIMIT_W
             yield f"sunhelm_controller_{side}", commanded, float(limit), time
+        for name, labels in _COUNTED.items():
+            yield name, {"device": device, **labels}, float(time // 3600), time
+        hot = datetime.fromtimestamp(time, UTC).hour in (12, 13)
+        if hot:
+            failure = {"site": "home", "device": device, "family": device, "reason": "timeout"}
+            yield "solar_group_failure", failure | {"group": "battery_settings"}, 1.0, time
+        alarm = {"site": "home", "device": device, "family": device, "alarm": "high_temperature"}
+        yield f"solar_{device}_warnings", alarm, float(hot), time
+        yield f"solar_{device}_warnings", alarm | {"alarm": "grid_lost"}, 1.0, time
