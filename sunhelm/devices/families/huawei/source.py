@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from sunhelm.devices.clock import Deadline
@@ -14,6 +14,7 @@ from sunhelm.devices.families.register_source import RegisterSource
 from sunhelm.devices.families.source import Fetched, Group
 from sunhelm.devices.links.base import Span, Table
 from sunhelm.devices.links.private import FileLink
+from sunhelm.devices.quantities import CATALOGUE
 from sunhelm.devices.reading import Outcome, Sample
 
 OPTIMIZERS: Final = "optimizers_data"
@@ -26,8 +27,8 @@ _DEVICE_LIST_S: Final = 3.0
 _ASK_AGAIN_S: Final = 86_400.0
 """A list that is not answered is not asked for in so long."""
 
+_DONGLE: Final = "dongle_live"
 _CLOCK: Final = 40_000
-_OFFSET: Final = (43_006, 42_900)
 _EMMA_CLOCK: Final = 31_003
 
 
@@ -66,6 +67,14 @@ class HuaweiSource(RegisterSource):
             DEVICES: "unit 0 identification",
         }
         return (*super().plan(names), *(what for name, what in files.items() if name in names))
+
+    def derive(self, samples: Sequence[Sample], groups: Collection[str]) -> Iterator[Sample]:
+        """Yield what follows; no sum for the load while the dongle, which tells it, has failed to answer."""
+        known = {group.name for group in self.groups()}
+        waits = _DONGLE in known and _DONGLE not in groups
+        for sample in super().derive(samples, groups):
+            if not (waits and sample.quantity is CATALOGUE["load_power"]):
+                yield sample
 
     async def _fetch_own(self, group: str, deadline: Deadline) -> Fetched:
         started, asked = self._clock.monotonic(), self.link.statistics.requests

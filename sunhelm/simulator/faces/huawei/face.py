@@ -13,7 +13,7 @@ from sunhelm.simulator.faces.huawei.emma import Emma
 from sunhelm.simulator.faces.huawei.files import Files
 from sunhelm.simulator.faces.huawei.sign_in import CHALLENGE, SIGN_IN, SignIn
 from sunhelm.simulator.faces.image import Image
-from sunhelm.simulator.plant import Plant
+from sunhelm.simulator.plant import Plant, PlantState
 
 INVERTER: Final = 1
 DONGLE: Final = (0, 100)
@@ -47,6 +47,8 @@ class HuaweiFace:
         self.software = telemetry.SOFTWARE
         self.resets = 0
         self._files = Files(plant)
+        self._seen: PlantState | None = None
+        self._shown = Image()
         self.controls.update()
 
     def read(self, unit: int, table: Table, address: int, count: int) -> Sequence[int]:
@@ -67,10 +69,12 @@ class HuaweiFace:
 
     def write(self, unit: int, address: int, words: Sequence[int]) -> None:
         if self.emma is not None and unit == 0:
+            self._seen = None
             self.emma.write(address, words)
             self.controls.update()
             return
         self._addressed(unit)
+        self._seen = None
         if address == layout.HEARTBEAT:
             self.sign_in.heartbeat()
             return
@@ -88,6 +92,7 @@ class HuaweiFace:
         }
         self.controls.write(address, words, limits)
         self.controls.update()
+        self._seen = None
 
     def private(self, unit: int, pdu: bytes) -> bytes:
         """Return the answer to a request of function 0x41. Raises ModbusException."""
@@ -117,10 +122,16 @@ class HuaweiFace:
         return layout.COUNTERS if unit == INVERTER else ()
 
     def update(self) -> None:
+        self._seen = None
         self.controls.update()
 
     def image(self) -> Image:
         """Return every word of the inverter as it is now."""
+        if self._seen is not self.plant.state:
+            self._seen, self._shown = self.plant.state, self._filled()
+        return self._shown
+
+    def _filled(self) -> Image:
         image, plant, controls = Image(), self.plant, self.controls
         telemetry.identity(image, plant)
         telemetry.live(image, plant)
