@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Final, Literal, TextIO
 from zoneinfo import ZoneInfo
 
 from structlog.testing import capture_logs
 
 from dashboards.preview.companions import EXPORT_LIMIT_W, companions
+from dashboards.preview.schedules import schedules
 from exporter.metrics import Page, Scrape
 from sunhelm.devices.clock import Deadline
 from sunhelm.devices.device import Device
@@ -97,7 +99,8 @@ class History:
 
     def add_companions(self) -> None:
         """Add what else is known beside the house."""
-        for name, labels, value, time in companions(DEVICE, self.span.scrapes()):
+        times = self.span.scrapes()
+        for name, labels, value, time in chain(companions(DEVICE, times), schedules(DEVICE, times)):
             self.lines.setdefault(name, []).append(f"{_series(name, labels)} {value!r} {time}\n")
 
     def write(self, file: TextIO, mode: Mode) -> None:
