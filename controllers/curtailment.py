@@ -87,7 +87,8 @@ class State:
     the device by our own hand. `observed` is what was read just now. `ours` are the values that policies
     ask for, in whose presence a missing journal makes a found value doubtful. `foreign` and `forgotten`
     count the last hour. `blind` says that the device cannot be read. `renew` that its timer wants it. `torn`
-    that a sequence of ours may have been cut short: what is observed then is nobody's.
+    that a sequence of ours may have been cut short: what is observed then is nobody's. `owed` is what a
+    person wants for good of a device that cannot be read, and that it has not taken yet.
     """
 
     asked: Value | None
@@ -101,6 +102,7 @@ class State:
     blind: bool = False
     renew: bool = False
     torn: bool = False
+    owed: Value | None = None
 
     @property
     def desired(self) -> Value | None:
@@ -197,6 +199,10 @@ def _decide_blind(state: State) -> Step:
     if state.asked is None:
         if not state.written:
             return Rest()
+        if state.owed is not None:
+            return Write(state.owed, UNKNOWN, Purpose.RESTORE)
+        if state.written == (state.baseline,):
+            return Forget()
         back = hand_back(state.written[-1])
         if back is None:
             return StandBack("cannot_be_handed_back")

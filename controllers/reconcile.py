@@ -140,6 +140,11 @@ class Reconciler:
         """Return what the device would have to hold if this were asked of it."""
         return self._state(self.device.handles[state], demand, observed).desired
 
+    async def forget(self, state: str) -> None:
+        """Keep nothing of this state: nobody is to try again what a person wanted of it."""
+        async with self.hands:
+            await self.keeping.keep(state, Kept())
+
     async def set_baseline(self, state: str, value: Value, *, written: bool = False) -> None:
         """Let a person say what the owner's value is; ends standing back. Raises DeviceError.
 
@@ -317,6 +322,7 @@ class Reconciler:
             blind=isinstance(observed, Unknown) and _is_blind(handle, kept),
             renew=is_due(handle.promise, kept.written_at, now),
             torn=handle.promise.in_steps and bool(kept.written) and not kept.proven,
+            owed=None if kept.proven or not handle.promise.blind else kept.value,
         )
 
     def _note(self, handle: Handle, demand: Demand, observed: Value | Unknown) -> None:

@@ -33,6 +33,11 @@ class Kept:
     forgotten: tuple[float, ...] = ()
     stood_back: str = ""
 
+    @property
+    def value(self) -> Value | None:
+        """The owner's own value; None where none is kept, or it is not known."""
+        return None if isinstance(self.baseline, Unknown) else self.baseline
+
     def since(self, now: float) -> Kept:
         """Return it with the changes of the last hour only."""
         return replace(

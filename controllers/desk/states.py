@@ -134,7 +134,9 @@ class States(Once):
             await reconciler.reconcile()
             kept = reconciler.keeping.of(asked.state)
             if kept.written and not kept.proven:
-                if not isinstance(found, Unknown):
+                if promise.blind:
+                    await reconciler.forget(asked.state)
+                elif not isinstance(found, Unknown):
                     await reconciler.set_baseline(asked.state, found, written=True)
                 loop.wake()
                 raise Refused(RefusalReason.DEVICE, f"{command.device} does not show {words(asked.value)}")

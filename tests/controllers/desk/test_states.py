@@ -22,7 +22,7 @@ from sunhelm.devices.control import (
     SelfConsumption,
     Storage,
 )
-from sunhelm.devices.errors import Unreachable
+from sunhelm.devices.errors import Rejected, Unreachable
 
 CAPACITY = Promise(
     key="setting:capacity",
@@ -272,6 +272,21 @@ async def test_a_setting_that_the_device_does_not_take_is_taken_back(
     await household.step(after_s=60)
     assert handle.value == Number(10_000.0)
     assert household.controller.reconcilers["roof"].keeping.of("setting:capacity").written == ()
+
+
+async def test_a_setting_that_cannot_be_read_is_told_once(household: Any, fake_handle: Any) -> None:
+    blind = replace(CAPACITY, proof=Proof.NONE, blind=True, storage=Storage.VOLATILE)
+    handle = with_capacity(household, fake_handle)
+    handle.promise, handle.readable = blind, False
+    await household.people.set(capacity(), confirmed=True)
+    await household.step(after_s=7200)
+    assert handle.writes == [Number(9000)]
+
+    handle.write_fails = Rejected("no such code")
+    assert await refusal(household.people.set(capacity("1"), confirmed=True)) is RefusalReason.DEVICE
+    handle.write_fails = None
+    await household.step(after_s=7200)
+    assert handle.writes == [Number(9000), Number(1)], "a code that is refused is not tried again"
 
 
 async def test_a_setting_interrupted_by_a_crash_is_finished(household: Any, fake_handle: Any) -> None:
