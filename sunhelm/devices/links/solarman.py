@@ -10,6 +10,7 @@ import logging
 from dataclasses import dataclass
 from typing import Final
 
+import structlog
 from pymodbus.framer import FramerRTU
 from pymodbus.pdu import DecodePDU, ModbusPDU
 from pysolarmanv5 import PySolarmanV5
@@ -42,6 +43,7 @@ _AROUND_PDU: Final = 3
 _SHORT_ERROR: Final = 2
 
 _log = logging.getLogger(__name__)
+_news: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 
 class _Envelopes(PySolarmanV5):  # type: ignore[misc]  # the library has no types
@@ -110,6 +112,7 @@ class SolarmanFrames:
         if bytes(buffer[:7]) == self._sent[:5] + b"\x03\x00":
             # It took the first seven bytes for the header of Modbus TCP and refuses the function they name.
             self._plain = TcpFrames(self._statistics, self._first_id)
+            _news.info("logger_speaks_modbus_tcp", logger_serial=self._serial, link="modbus_tcp would do")
             raise WireError("this logger speaks plain Modbus TCP; it is asked that way from now on")
         while (reply := self._next(buffer)) is not None:
             if reply.code != _REPLY:
