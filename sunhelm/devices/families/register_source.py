@@ -107,6 +107,7 @@ class RegisterSource:
         self._values: dict[str, dict[str, float | str]] = {}
         self._missed: set[str] = set()
         self._looked_at: float | None = None
+        self._looked_in_vain = False
         self._looks = 0
 
     @property
@@ -118,11 +119,14 @@ class RegisterSource:
         return self.link.turn(deadline)
 
     async def prepare(self, deadline: Deadline) -> None:
+        self._looked_at = None  # a look of an earlier read, which did not end well, tells too little
         if not self.parts:
+            in_vain, self._looked_in_vain = self._looked_in_vain, True
             self.parts = await self._discovery.find(self.link, deadline)
             if not self.parts and self._family.spec.parts:
                 raise Rejected(f"nothing that family {self._family.name} knows answers")
-            self._looked_at = self._clock.monotonic()
+            # A look after one that failed builds on what that one learnt in the trouble of the device.
+            self._looked_at = None if in_vain else self._clock.monotonic()
         self._blocks.begin(Silence(deadline.within(self._family.spec.scrape.timeout)))
 
     async def close(self) -> None:

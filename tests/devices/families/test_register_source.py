@@ -361,6 +361,18 @@ async def test_a_look_right_after_the_first_one_asks_nothing(
     assert len(link.spans) == asked
 
 
+async def test_a_look_of_an_earlier_read_is_not_taken_for_the_last_word(
+    make_source: Make, link: Any, clock: Any
+) -> None:
+    source = make_source(SERVICES, {"system.csv": SYSTEM, "battery.csv": BATTERY})
+    services(link)
+    await source.prepare(Deadline.after(5, clock))  # and the read came to nothing
+    await source.prepare(Deadline.after(5, clock))
+    asked = len(link.spans)
+    await source.fetch([DISCOVERY], Deadline.after(5, clock))
+    assert len(link.spans) > asked
+
+
 async def test_a_part_is_given_up_when_two_looks_in_a_row_miss_it(
     make_source: Make, link: Any, clock: Any
 ) -> None:
