@@ -20,7 +20,11 @@ from sunhelm.simulator.faults import NightSleep, Timetable, random_episodes
 DAYS: Final = float(os.environ.get("SUNHELM_SOAK_DAYS", "1"))
 """`make soak` soaks for longer."""
 
-VARIANTS: Final = [*(name for name in FAMILIES if not FAMILIES[name].cloud), "sunspec rtu_over_tcp"]
+VARIANTS: Final = [
+    *(name for name in FAMILIES if not FAMILIES[name].cloud),
+    "redback",
+    "sunspec rtu_over_tcp",
+]
 INTERVAL_S: Final = 60.0
 QUIET_S: Final = 7200.0
 """At the end, so that what is looked at once an hour was looked at again."""

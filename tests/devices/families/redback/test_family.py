@@ -436,3 +436,44 @@ def test_a_dump_tells_neither_who_owns_the_device_nor_its_secrets(at_home: AtHom
         assert "VoltageInstantaneousV" in text
 
     at_home(program)
+
+
+def test_the_names_of_all_metrics_are_known(family: Family, golden: Any, root: Path) -> None:
+    lines = {
+        f"{quantity.metric} {quantity.kind} {','.join(quantity.labels)}".rstrip() + "\n"
+        for quantities in family.offers.values()
+        for quantity in quantities
+    }
+    golden.check(root / "tests" / "golden" / "names" / "redback.txt", "".join(sorted(lines)))
+
+
+def test_what_is_read_is_what_is_offered_and_clean(at_home: AtHome, family: Family) -> None:
+    async def program(home: Any) -> None:
+        for name in ("roof", "house", "shed"):
+            home.cloud.inverter.create_envelope(
+                {"EventId": "x", "StartAtUtc": written(home.plant.time), "EndAtUtc": "2030-01-01T00:00:00Z"}
+            )
+            reading = await home.reader(name).read(home.deadline())
+            offered = {quantity for group in family.offers.values() for quantity in group}
+            assert {sample.quantity for sample in reading.samples} <= offered
+            assert {sample.group for sample in reading.samples} <= {*reading.groups, "status"}
+            keys = [(sample.quantity.metric, sample.labels) for sample in reading.samples]
+            assert len(keys) == len(set(keys))
+
+    at_home(program, neighbours=True)
+
+
+def test_a_dump_reads_as_it_was_recorded(family: Family, golden: Any, root: Path) -> None:
+    """What `sunhelm dump` wrote of the simulated account, and what becomes of it."""
+    dump = json.loads((root / "tests" / "dumps" / "redback" / "st10000.json").read_text())
+    config: Any = type("Config", (), {"profile": "full", "rated_power": 10_000.0, "capacity": None})()
+    lines = []
+    for group, answer in dump["answers"].items():
+        for item in family.values.samples(group, answer, config):
+            if hasattr(item, "quantity"):
+                labels = ",".join(item.labels)
+                lines.append(f"{group} {item.quantity.metric}{{{labels}}} {item.value:.10g}\n")
+            else:
+                lines.append(f"{group} # {item.guard}: {item.source}\n")
+    golden.check(root / "tests" / "golden" / "dumps" / "redback" / "st10000.txt", "".join(lines))
+    assert len(lines) > 90
