@@ -19,6 +19,7 @@ import yaml
 from sunhelm.cli.survey import Address, Listener, Ports, Rate, Survey
 from sunhelm.configuration.complaints import not_among
 from sunhelm.devices.families import load_family
+from sunhelm.devices.links.loggers import DISCOVERY_PORT, find_loggers
 from sunhelm.devices.links.turns import RuntimeDirectoryError, Turns, runtime_directory
 from sunhelm.devices.recognition import Recognised, usual_ports
 from sunhelm.service.flags import add_runtime_flag
@@ -69,6 +70,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="how long a device may take to say what it is (%(default)g)",
     )
+    parser.add_argument(
+        "--logger-port",
+        type=_udp_port,
+        default=DISCOVERY_PORT,
+        metavar="PORT",
+        help="ask for Solarman loggers at this UDP port (%(default)s); 0 asks for none",
+    )
     parser.add_argument("--json", action="store_true", help="print what was found as JSON")
     parser.add_argument(
         "--yes",
@@ -92,20 +100,34 @@ def run(arguments: argparse.Namespace) -> int:
     configure_logs("error")  # what a device answers is the output here, not news for a log
     ports: Ports = usual_ports() | dict(arguments.port)
     progress = Progress(_count(network) * len({number for links in ports.values() for _, number in links}))
-    survey = Survey(
-        ports,
-        Rate(arguments.rate),
-        connect_s=arguments.connect_timeout,
-        answer_s=arguments.timeout,
-        turns=turns,
-        looked=progress.looked,
-    )
+
+    async def look() -> list[Listener]:
+        loggers = await _loggers(network, arguments.logger_port, arguments.connect_timeout)
+        survey = Survey(
+            ports,
+            Rate(arguments.rate),
+            loggers,
+            connect_s=arguments.connect_timeout,
+            answer_s=arguments.timeout,
+            turns=turns,
+            looked=progress.looked,
+        )
+        return await survey.look(_addresses(network))
+
     try:
-        listeners = asyncio.run(survey.look(_addresses(network)))
+        listeners = asyncio.run(look())
     finally:
         progress.clear()
     print(_as_json(network, listeners) if arguments.json else "\n".join(_as_text(listeners)))
     return 0 if any(listener.devices for listener in listeners) else _NOTHING_FOUND
+
+
+async def _loggers(network: Network, port: int, wait_s: float) -> dict[str, int]:
+    """Return the serial numbers of the Solarman loggers in a network, by their address."""
+    if not port:
+        return {}
+    found = await find_loggers(map(str, _addresses(network)), port=port, wait_s=wait_s)
+    return {logger.host: logger.serial for logger in found}
 
 
 @dataclass(slots=True)
@@ -155,6 +177,8 @@ def _section(listener: Listener, device: Recognised) -> dict[str, object]:
         section["link"] = device.link
     if listener.port != links[device.link]:
         section["port"] = listener.port
+    if device.logger_serial is not None:
+        section["logger_serial"] = device.logger_serial
     return section
 
 
@@ -163,6 +187,8 @@ def _as_text(listeners: Sequence[Listener]) -> Iterator[str]:
     for listener in listeners:
         place = f"[{listener.host}]" if ":" in listener.host else listener.host
         told = [_about(device) for device in listener.devices] or ["no device of a known family"]
+        if listener.logger_serial is not None:
+            told.append(f"Solarman logger {listener.logger_serial}")
         yield f"{place}:{listener.port}  {'; also '.join(told)}"
     if any(listener.devices for listener in listeners):
         yield ""
@@ -185,6 +211,7 @@ def _as_json(network: Network, listeners: Sequence[Listener]) -> str:
         {
             "host": listener.host,
             "port": listener.port,
+            "logger_serial": listener.logger_serial,
             "devices": [asdict(device) for device in listener.devices],
             "not": {family: f"{why.reason}: {why.detail}" for family, why in listener.others.items()},
         }
@@ -229,6 +256,12 @@ def _port(text: str) -> tuple[str, tuple[tuple[str, int], ...]]:
     if not (number.isascii() and number.isdecimal() and 0 < int(number) < 1 << 16):
         raise argparse.ArgumentTypeError(f"{text!r}: {number!r} is not a port; 1 to 65535 is")
     return family, tuple((kind, int(number)) for kind, _ in ports[family])
+
+
+def _udp_port(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and int(text) < 1 << 16):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port; 0 to 65535 is")
+    return int(text)
 
 
 def _positive(text: str) -> float:

@@ -12,7 +12,12 @@ from typing import Final
 from sunhelm.devices.clock import SYSTEM_CLOCK, Clock, Deadline
 from sunhelm.devices.families.spec import LinkKind
 from sunhelm.devices.links import Turns
-from sunhelm.devices.recognition import Recognised, Unrecognised, recognise
+from sunhelm.devices.recognition import (
+    Recognised,
+    Unrecognised,
+    families_behind_loggers,
+    recognise,
+)
 
 _HOSTS_AT_ONCE: Final = 32
 
@@ -23,12 +28,16 @@ Ports = Mapping[str, tuple[tuple[LinkKind, int], ...]]
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """A port that takes connections: what stands there, by family, or why it is none of that family."""
+    """A port that takes connections: what stands there, by family, or why it is none of that family.
+
+    `logger_serial` is that of the Solarman logger at this address.
+    """
 
     host: str
     port: int
     devices: tuple[Recognised, ...] = ()
     others: Mapping[str, Unrecognised] = field(default_factory=dict)
+    logger_serial: int | None = None
 
 
 class Rate:
@@ -53,11 +62,13 @@ class Survey:
     """How to look: where each family listens, how fast, and how long to wait for a device.
 
     `connect_s` is the longest wait for a connection, `answer_s` the longest for one family's recognition.
-    `looked` is called after each port with what was found there, None when nobody listens.
+    `looked` is called after each port with what was found there, None when nobody listens. `loggers` are the
+    serial numbers of the Solarman loggers that are known, by their address.
     """
 
     ports: Ports
     rate: Rate
+    loggers: Mapping[str, int] = field(default_factory=dict)
     connect_s: float = 1.0
     answer_s: float = 3.0
     turns: Turns | None = None
@@ -92,11 +103,19 @@ class Survey:
             return None
         devices: list[Recognised] = []
         others: dict[str, Unrecognised] = {}
-        for family, kinds in self._candidates(port):
+        serial = self.loggers.get(host)
+        for family, kinds in self._candidates(port, behind_logger=serial is not None):
             for kind in kinds:
                 await self.rate.wait()
-                deadline = Deadline.after(self.answer_s)
-                answer = await recognise(family, kind, host, port, deadline, turns=self.turns)
+                answer = await recognise(
+                    family,
+                    kind,
+                    host,
+                    port,
+                    Deadline.after(self.answer_s),
+                    logger_serial=serial if kind == "solarman_v5" else None,
+                    turns=self.turns,
+                )
                 if isinstance(answer, Recognised):
                     others.pop(family, None)
                     devices.append(answer)
@@ -104,12 +123,16 @@ class Survey:
                 others[family] = answer
                 if answer.answers:
                     break
-        return Listener(host, port, tuple(devices), others)
+        return Listener(host, port, tuple(devices), others, serial)
 
-    def _candidates(self, port: int) -> Iterator[tuple[str, list[LinkKind]]]:
+    def _candidates(self, port: int, *, behind_logger: bool) -> Iterator[tuple[str, list[LinkKind]]]:
         """Yield the families whose devices listen at this port, and how they may be spoken to."""
+        through_one = families_behind_loggers() if behind_logger else ()
         for family, links in self.ports.items():
-            if kinds := [kind for kind, number in links if number == port]:
+            kinds = [kind for kind, number in links if number == port]
+            if kinds and family in through_one:
+                kinds.insert(0, "solarman_v5")
+            if kinds:
                 yield family, kinds
 
     async def _listens(self, host: str, port: int) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -23,7 +23,10 @@ _WITHOUT_MORE: Final = ("modbus_tcp", "rtu_over_tcp", "sec1000")
 
 @dataclass(frozen=True, slots=True)
 class Recognised:
-    """A device of a known family, and what it says of itself; empty where it does not say."""
+    """A device of a known family, and what it says of itself; empty where it does not say.
+
+    `logger_serial` is that of the logger through which it was found.
+    """
 
     family: str
     link: LinkKind
@@ -31,6 +34,7 @@ class Recognised:
     model: str
     serial: str
     firmware: str
+    logger_serial: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,11 @@ def usual_ports() -> dict[str, tuple[tuple[LinkKind, int], ...]]:
     }
 
 
+def families_behind_loggers() -> tuple[str, ...]:
+    """Return the families whose devices a Solarman logger may stand before."""
+    return tuple(name for name in FAMILIES if "solarman_v5" in load_family(name).spec.links)
+
+
 async def recognise(
     family: str,
     link: LinkKind,
@@ -69,15 +78,19 @@ async def recognise(
     port: int,
     deadline: Deadline,
     *,
+    logger_serial: int | None = None,
     turns: Turns | None = None,
     clock: Clock = SYSTEM_CLOCK,
 ) -> Recognised | Unrecognised:
     """Return what answers there, if it is a device of this family; never raises DeviceError."""
-    config = DeviceConfig(name="unknown", family=family, link=link, host=host, port=port)
+    config = DeviceConfig(
+        name="unknown", family=family, link=link, host=host, port=port, logger_serial=logger_serial
+    )
     source = _essence(load_family(family)).open(config, Surroundings(ZoneInfo("UTC"), clock, turns))
     try:
         async with source.turn(deadline):
-            return await _told(family, link, source, deadline)
+            told = await _told(family, link, source, deadline)
+            return replace(told, logger_serial=logger_serial) if isinstance(told, Recognised) else told
     except DeviceError as error:
         return Unrecognised(error.reason, str(error))
     finally:

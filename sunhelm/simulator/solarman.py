@@ -7,9 +7,10 @@ and says in two bytes what is wrong without the inverter.
 
 from __future__ import annotations
 
+import asyncio
 import struct
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from sunhelm.simulator.clock import MACHINE_CLOCK, Clock
 from sunhelm.simulator.faces.face import Face
@@ -54,11 +55,31 @@ class Habits:
     plain: bool = False
 
 
+_QUESTIONS: Final = (b"WIFIKIT-214028-READ", b"HF-A11ASSISTHREAD")
+
+
+class _Beacon(asyncio.DatagramProtocol):
+    """Answers whoever looks for loggers."""
+
+    def __init__(self, stick: SolarmanLogger) -> None:
+        self._stick = stick
+        self._transport: asyncio.DatagramTransport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.DatagramTransport)
+        self._transport = transport
+
+    def datagram_received(self, data: bytes, addr: tuple[str | Any, int]) -> None:
+        if data.strip() in _QUESTIONS and not self._stick.faults.gone:
+            self._transport.sendto(self._stick.told(), addr)
+
+
 class SolarmanLogger:
     """One stick before one inverter's face; implements `Endpoint`.
 
     `log` tells what the inverter was asked, `faults` what goes wrong, `strangers` how often somebody used a
-    wrong serial number. One client finds a place at a time.
+    wrong serial number. One client finds a place at a time. Who asks at the UDP port of the same number is
+    told the address and the serial number.
     """
 
     def __init__(
@@ -80,6 +101,8 @@ class SolarmanLogger:
         self._clock = clock
         self._device = ModbusDevice(FaultyFace(face, self.faults), self.log, limits)
         self._port = Port(self._serve, faults=self.faults, log=self.log, single=True, clock=clock)
+        self._host = ""
+        self._beacon: asyncio.DatagramTransport | None = None
         self._sent = 0
         self._started = clock.monotonic()
         self._beaten_at = self._started
@@ -92,10 +115,21 @@ class SolarmanLogger:
     async def open(self, host: str, port: int) -> None:
         """Listen; port 0 takes any free one. Raises OSError when that cannot be."""
         await self._port.open(host, port)
+        self._host = host
+        loop = asyncio.get_running_loop()
+        self._beacon, _ = await loop.create_datagram_endpoint(
+            lambda: _Beacon(self), local_addr=(host, self.port)
+        )
 
     async def close(self) -> None:
         """Stop listening and end every connection."""
+        if self._beacon is not None:
+            self._beacon.close()
         await self._port.close()
+
+    def told(self) -> bytes:
+        """Return what the stick says of itself: address, MAC address and serial number."""
+        return f"{self._host},C4D4F5010203,{self.serial}".encode("ascii")
 
     def update(self) -> None:
         """Let the inverter do what it does by itself once a step."""

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from sunhelm.cli.main import main
-from sunhelm.cli.scan import Progress
+from sunhelm.cli.scan import Progress, _as_text
 from sunhelm.cli.survey import Listener, Rate, Survey
 from sunhelm.devices.clock import Deadline
 from sunhelm.devices.errors import Reason
@@ -202,3 +202,34 @@ def test_progress_is_shown_on_a_terminal_only(
     progress.looked(Listener(HOST, 1, (Recognised("victron", "modbus_tcp", "", "", "x", ""),)))
     progress.clear()
     assert "2 of 2 ports, 1 devices" in capsys.readouterr().err
+
+
+async def test_a_logger_is_found_and_what_it_stands_before(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with SimulatedSite(start=NOON, faces=["deye_solarman"]) as site:
+        logger: Any = site.endpoints["deye_solarman"]
+        words = [f"{HOST}/32", f"--port=deye={logger.port}", f"--logger-port={logger.port}"]
+        assert await scan(tmp_path, *words) == 0
+    lines, _, snippet = capsys.readouterr().out.partition("For the site file:\n")
+    assert f"{HOST}:{logger.port}  deye: Deye three_phase_lv_hybrid, serial number 2304060810" in lines
+    assert f"Solarman logger {logger.serial}" in lines
+    file = tmp_path / "sunhelm.yml"
+    file.write_text(f"site: {{name: home, zone: Europe/Amsterdam}}\n{snippet}")
+    config = load_site(file).site.devices["deye"]
+    assert (config.link, config.logger_serial) == ("solarman_v5", logger.serial)
+    assert not logger.strangers
+
+
+async def test_a_logger_before_nothing_known_is_told_too(
+    silent: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    listener = Listener(HOST, silent.port, logger_serial=2_712_345_678)
+    assert next(_as_text([listener])).endswith("no device of a known family; also Solarman logger 2712345678")
+
+
+@pytest.mark.parametrize("port", ["x", "-1", "65536"])
+def test_a_port_for_loggers_is_a_port(port: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["scan", f"{HOST}/32", "--logger-port", port])
+    assert "0 to 65535 is" in capsys.readouterr().err
