@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import struct
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast
 
 from sunhelm.simulator.clock import MACHINE_CLOCK, Clock
 from sunhelm.simulator.faces.face import Face
@@ -66,8 +66,7 @@ class _Beacon(asyncio.DatagramProtocol):
         self._transport: asyncio.DatagramTransport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self._transport = transport
+        self._transport = cast("asyncio.DatagramTransport", transport)
 
     def datagram_received(self, data: bytes, addr: tuple[str | Any, int]) -> None:
         if data.strip() in _QUESTIONS and not self._stick.faults.gone:
