@@ -99,6 +99,7 @@ class ClaimAnswer(Answer):
     state: str
     value: str
     cause: Annotated[str, Field(description="The policy, person or schedule.")]
+    by: Annotated[str, Field(description="Who has asked for it here; empty when nobody has.")] = ""
     fingerprint: str
     made_at: Moment
     renewed_at: Moment

@@ -47,9 +47,8 @@ async def make_claim(call: Call[Anywhere, ClaimAsk]) -> ClaimAnswer:
     if sum(not claim.ended and claim.cause == PERSON for claim in people.claims()) >= MOST_CLAIMS:
         text = f"There are {MOST_CLAIMS} claims of people already; release some."
         raise Refused(RefusalReason.CONFLICT, text)
-    return ClaimAnswer.model_validate(
-        await people.claim(ask.command(), lasting_s=ask.lasting_s, confirmed=ask.confirmed)
-    )
+    made = await people.claim(ask.command(), lasting_s=ask.lasting_s, confirmed=ask.confirmed)
+    return ClaimAnswer.model_validate(made).model_copy(update={"by": call.visitor})
 
 
 async def release(call: Call[IdPlace, NoBody]) -> ClaimAnswer:

@@ -46,6 +46,7 @@ class Call(Generic[PlaceT, AskT]):
 
     people: People
     requests: Requests
+    visitor: str
     place: PlaceT
     ask: AskT
 
@@ -84,7 +85,7 @@ class Operation(Generic[PlaceT, AskT]):
         if self.has_body:
             body = await read_json(request, most_bytes=MOST_BODY_BYTES, most_levels=MOST_LEVELS)
         ask = self._ask(body)
-        call = Call(backstage.people, backstage.requests, place, ask)
+        call = Call(backstage.people, backstage.requests, request[VISITOR], place, ask)
         if not self.writes:
             return self._response((await self.handle(call)).model_dump_json())
         given = _given(place, ask)
@@ -140,4 +141,5 @@ def _words(given: dict[str, Any]) -> str:
     """Return what was given as the journal tells it; the device has a place of its own there."""
     parameters = given.get("with", {})
     told = {key: value for key, value in given.items() if key not in ("device", "with")}
+    told = {key: value if isinstance(value, str) else json.dumps(value) for key, value in told.items()}
     return " ".join(f"{key}={value}" for key, value in {**told, **parameters}.items())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, TypeVar
 
 from controllers.api.answers import (
@@ -70,6 +70,10 @@ def _capabilities(devices: Sequence[DeviceRecord]) -> Iterator[CapabilityAnswer]
             yield CapabilityAnswer(device=device.name, **fields)
 
 
+def _claim(claim: ClaimRecord, askers: Mapping[str, str]) -> ClaimAnswer:
+    return ClaimAnswer.model_validate(claim).model_copy(update={"by": askers.get(claim.id, "")})
+
+
 def _only(records: Sequence[_Named], device: str | None) -> list[_Named]:
     return [record for record in records if device in (None, record.device)]
 
@@ -101,13 +105,14 @@ async def capabilities(call: Call[OnDevice, NoBody]) -> CapabilitiesAnswer:
 async def claims(call: Call[EndedPlace, NoBody]) -> ClaimsAnswer:
     """Tell the claims."""
     named = _on(call.people, call.place)
-    found = call.people.claims(ended=call.place.ended)
-    return ClaimsAnswer.model_validate({"claims": _only(found, named)})
+    found, askers = call.people.claims(ended=call.place.ended), call.requests.askers()
+    return ClaimsAnswer(claims=tuple(_claim(each, askers) for each in _only(found, named)))
 
 
 async def claim(call: Call[IdPlace, NoBody]) -> ClaimAnswer:
     """Tell one claim."""
-    return ClaimAnswer.model_validate(_by_id(call.people.claims(ended=True), call.place.id, "claim"))
+    found = _by_id(call.people.claims(ended=True), call.place.id, "claim")
+    return _claim(found, call.requests.askers())
 
 
 async def tasks(call: Call[OnDevice, NoBody]) -> TasksAnswer:

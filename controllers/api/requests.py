@@ -15,7 +15,7 @@ from typing import Final
 
 from controllers.api.problems import Problem, Refusal, refused_by
 from controllers.journal import Journal, JournalError, Statement
-from controllers.people import EventRecord, Refused
+from controllers.people import LONGEST_S, EventRecord, Refused
 
 PENDING: Final = ""
 DONE: Final = "done"
@@ -105,6 +105,15 @@ class Requests:
                 raise Refusal(409, "unanswered", detail)
             return Answered(str(answer))
         return None
+
+    def askers(self) -> dict[str, str]:
+        """Return who has made each claim that may still live, by the id of the claim. Raises JournalError."""
+        rows = self._journal.read(
+            "SELECT json_extract(answer, '$.id'), visitor FROM requests"
+            " WHERE at > ? AND operation = 'make_claim' AND outcome = 'done'",
+            (self._now() - LONGEST_S,),
+        )
+        return {str(claim): str(visitor) for claim, visitor in rows}
 
     def history(self, *, device: str | None, before: float | None, most: int) -> list[EventRecord]:
         """Return what was asked, the newest first. Raises JournalError."""

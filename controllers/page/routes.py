@@ -6,7 +6,7 @@ import asyncio
 import base64
 import hashlib
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, Protocol
 from zoneinfo import ZoneInfo
@@ -125,6 +125,7 @@ class Page:
         people, view = self._backstage.people, self._view()
         devices, claims = people.devices(), people.claims()
         try:
+            view = replace(view, askers=self._backstage.requests.askers())
             done = await people.history(most=MOST_EVENTS)
             asked = self._backstage.requests.history(device=None, before=None, most=MOST_EVENTS)
             unread = []

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
@@ -96,10 +96,14 @@ class EventView:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Makes words of records, for one moment `now` in the zone of the site."""
+    """Makes words of records, for one moment `now` in the zone of the site.
+
+    `askers` has who made which claim, by its id.
+    """
 
     now: float
     zone: ZoneInfo
+    askers: Mapping[str, str] = field(default_factory=dict)
 
     def device(self, device: DeviceRecord) -> DeviceView:
         """Return a device, with those of its states of which anything is known or asked."""
@@ -122,7 +126,7 @@ class View:
             device=claim.device,
             state=state_words(claim.state).lower(),
             value=value_words(claim.value),
-            cause=cause_words(claim.cause),
+            cause=self.askers.get(claim.id) or cause_words(claim.cause),
             age=span_words(self.now - claim.made_at),
             ends=f"ends {self.clock(claim.ends_at)}{renewed}",
             ended=claim.ended,

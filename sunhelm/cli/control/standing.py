@@ -112,7 +112,7 @@ def _claims_table(claims: list[Json]) -> str:
             claim["id"],
             claim["device"],
             claim["value"],
-            claim["cause"],
+            claim["by"] or claim["cause"],
             moment(claim["made_at"]),
             moment(claim["ended_at"] if claim["ended"] else claim["ends_at"]),
             claim["ended"] or ("dry run" if claim["dry_run"] else "live"),

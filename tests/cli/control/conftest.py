@@ -36,6 +36,7 @@ CLAIM = {
     "state": "export_limit",
     "value": "limit 0W",
     "cause": "person",
+    "by": "anna",
     "fingerprint": "",
     "made_at": AT,
     "renewed_at": AT,

@@ -48,7 +48,7 @@ def test_claims_are_a_table(run: Run) -> None:
             "roof",
             "limit",
             "0W",
-            "person",
+            "anna",
             *["2026-07-01", "12:00:00", "UTC", "2026-07-01", "13:00:00", "UTC", "live"],
         ],
     ]

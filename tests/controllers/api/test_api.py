@@ -33,7 +33,9 @@ async def test_a_claim_is_made_told_and_released(client: Client, people: Any) ->
 
     assert (status, made["value"], made["cause"]) == (201, "Limit(watts=0.0)", "person")
     assert made["ends_at"] == "2026-05-28T22:26:40Z"
+    assert made["by"] == "anna"
     assert await ask(client, "GET", f"/claims/{made['id']}") == (200, made)
+    assert (await ask(client, "GET", "/claims"))[1] == {"claims": [made]}
     assert (await ask(client, "DELETE", f"/claims/{made['id']}"))[1]["ended"] == "released"
     assert (await ask(client, "GET", "/claims?device=roof"))[1] == {"claims": []}
     assert len((await ask(client, "GET", "/claims?ended=true"))[1]["claims"]) == 1

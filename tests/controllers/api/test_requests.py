@@ -118,6 +118,16 @@ async def test_what_the_journal_does_not_take_is_not_done(requests: Requests, jo
     assert act.times == 0
 
 
+async def test_who_made_a_claim_is_known(requests: Requests) -> None:
+    async def make() -> str:
+        return '{"id":"c1"}'
+
+    await requests.once(replace(SAID, operation="make_claim"), make)
+    await requests.once(replace(SAID, id=None, operation="release"), make)
+
+    assert requests.askers() == {"c1": "anna"}
+
+
 async def test_the_journal_tells_who_asked_for_what(requests: Requests) -> None:
     await requests.once(SAID, Act())
     await requests.once(
