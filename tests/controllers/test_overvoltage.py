@@ -156,9 +156,14 @@ def most_within_an_hour(times: list[float]) -> int:
     return max((sum(0 <= later - first < 3600 for later in times) for first in times), default=0)
 
 
+@pytest.fixture
+def rule(promtool: str, root: Path, tmp_path: Path) -> Rule:
+    return Rule(promtool, root / "alerts" / "control.yml", tmp_path)
+
+
 @pytest.mark.parametrize("nominal_v", [236.0, 243.0, 249.0])
 async def test_an_hour_of_overvoltage_changes_the_limit_six_times_at_most(
-    promtool: str, root: Path, tmp_path: Path, clock: Any, fake_device: Callable[..., Any], nominal_v: float
+    rule: Rule, tmp_path: Path, clock: Any, fake_device: Callable[..., Any], nominal_v: float
 ) -> None:
     """A grid that export alone makes too high, one that is high anyway, and one between."""
     clock.now = NOON
@@ -171,7 +176,6 @@ async def test_an_hour_of_overvoltage_changes_the_limit_six_times_at_most(
         CONFIGURATION, journal, lambda config, site: device, observer=Nobody(), clock=clock
     )
     house = House(clock, device, plant, controller)
-    rule = Rule(promtool, root / "alerts" / "control.yml", tmp_path)
     writes: list[float] = []
     device.export.after_write = lambda: writes.append(clock.now)
     while clock.now < NOON + HOURS * 3600:
