@@ -69,7 +69,8 @@ class _Commanded:
         panel = self.ways.panel
         if self._told is None:
             self.promise = await panel.ready_for_battery(self.promise, deadline)
-        self._reach = await panel.battery_limits(deadline)
+        if self._told != value:
+            self._reach = await panel.battery_limits(deadline)
         await way.send(target.within(self._reach), self.promise.key, deadline)
         self._told = value
 

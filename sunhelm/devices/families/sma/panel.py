@@ -27,6 +27,7 @@ _BOY_HYBRIDS: Final = frozenset(range(19128, 19132))
 _NOT_POSSIBLE, _BY_COMMUNICATION, _NO = 1130, 1079, 1130
 _KEEPS_LAST, _FALLS_BACK = 2506, 2507
 _PARTS: Final = 3
+_REGULATING_S: Final = 10.0
 _STRINGS: Final = ("string_1_power", "string_2_power", "string_3_power")
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -91,23 +92,23 @@ class Panel:
         )
 
     async def kind(self, deadline: Deadline) -> Kind:
-        """Return what the device is; it is asked once."""
+        """Return what the device is; it is asked once. Raises Rejected when it does not tell."""
         if self._kind is None:
-            device_class, device_type = await self.tell_row(("device_class",), deadline) + (
-                await self.tell_row(("device_type",), deadline)
-            )
+            device_class, device_type = await self.tell_row(("device_class", "device_type"), deadline)
+            if device_class is None or device_type is None:
+                raise Rejected(f"{self.name}: it does not tell now what it is (30051, 30053)")
             if device_type in _ISLANDS:
                 self._kind = Kind.ISLAND
             elif device_type in _BOY_HYBRIDS:
                 self._kind = Kind.BOY_HYBRID
             else:
                 known = {_STORAGE_CLASS: Kind.STORAGE, _HYBRID_CLASS: Kind.TRIPOWER_HYBRID}
-                self._kind = known.get(int(device_class or 0), Kind.INVERTER)
+                self._kind = known.get(int(device_class), Kind.INVERTER)
         return self._kind
 
     async def cluster(self, deadline: Deadline) -> int:
         """Return how many inverters there are, of which this one is the master."""
-        if not self._units:
+        if self._units <= 1:  # one that is starting does not tell of its slaves yet
             slaves = await self.tell_row(("slave_1_serial_number", "slave_2_serial_number"), deadline)
             self._units = 1 + sum(bool(serial) for serial in slaves)
         return self._units
@@ -175,6 +176,8 @@ class Panel:
                     f"{self.name}: without a meter and without increased self-consumption (40075) it charges "
                     "from the grid when set points stop; set 40075 to 1129"
                 )
+        if kind.has_strings:  # its set point follows the sun
+            promise = replace(promise, renew_s=min(_REGULATING_S, promise.renew_s or _REGULATING_S))
         return await self.ready(promise, deadline)
 
     def _warn(self, event: str, detail: str) -> None:

@@ -19,6 +19,7 @@ _ILLEGAL_ADDRESS, _REFUSED_VALUE = 2, 3
 _SMALLER: Final = (1.0, 0.75, 0.5, 0.25)
 _SHARE, _LEAST_W = 0.1, 150.0
 _FULL: Final = 10_000
+_SETPOINT: Final = ("power_setpoint", "setpoint_control")
 _WINDOW: Final = ("power_window_upper", "power_window_lower")
 
 
@@ -62,18 +63,15 @@ class SetpointWay:
     panel: Panel
     clock: Clock
     _wanted: float | None = None
-    _divisor: int = 0
+    _learned: int = 0
 
     async def send(self, target: Target, by: str, deadline: Deadline) -> None:
         del by
         kind = await self.panel.kind(deadline)
-        if kind is Kind.ISLAND:
-            await self._learn(deadline)
-        watts = target.low / max(1, self._divisor)
-        if kind.has_strings:
-            watts += await self.panel.pv_power(deadline)
+        divisor = await self._divided_by(deadline) if kind is Kind.ISLAND else 1
+        beside = await self.panel.pv_power(deadline) if kind.has_strings else 0.0
         self._wanted = None
-        await self._put(watts, deadline)
+        await self._put(target.low / divisor, beside, deadline)
         self._wanted = target.low
 
     async def release(self, by: str, deadline: Deadline) -> None:
@@ -83,16 +81,12 @@ class SetpointWay:
         await self.clock.sleep(_BETWEEN_S)
         await self.panel.board.write("control.power_setpoint", 0, deadline)
 
-    async def _put(self, watts: float, deadline: Deadline) -> None:
-        """Write the set point and switch it on by one request; a refused one is tried smaller."""
+    async def _put(self, watts: float, beside: float, deadline: Deadline) -> None:
+        """Write the set point and switch it on by one request; when refused, with less of the battery."""
         for share in _SMALLER:
+            raws = (round(watts * share + beside), _ACTIVE)
             try:
-                await self.panel.board.write_row(
-                    "control",
-                    ("power_setpoint", "setpoint_control"),
-                    (round(watts * share), _ACTIVE),
-                    deadline,
-                )
+                await self.panel.board.write_row("control", _SETPOINT, raws, deadline)
             except Rejected as error:
                 if error.code != _REFUSED_VALUE or share == _SMALLER[-1]:
                     raise
@@ -100,24 +94,21 @@ class SetpointWay:
             else:
                 return
 
-    async def _learn(self, deadline: Deadline) -> None:
-        """Tell from what the last set point did how many inverters it has to be divided by."""
+    async def _divided_by(self, deadline: Deadline) -> int:
+        """Return by what the wanted power is divided, as far as what the last set point did has told."""
         units = await self.panel.cluster(deadline)
-        self._divisor = self._divisor or units
         if units == 1 or self._wanted is None:
-            return
+            return self._learned or units
         does = await self.panel.battery_power(deadline)
-        if does is None:
-            return
         # What was sent is the wanted power over the divisor; either that moves, or so many times that.
-        alone = self._wanted / self._divisor
+        alone = self._wanted / (self._learned or units)
         together = alone * units
-        if abs(together - alone) <= _tolerance(together) + _tolerance(alone):
-            return
-        if abs(does - together) <= _tolerance(together):
-            self._divisor = units
-        elif abs(does - alone) <= _tolerance(alone):
-            self._divisor = 1
+        if does is not None and abs(together - alone) > _tolerance(together) + _tolerance(alone):
+            if abs(does - together) <= _tolerance(together):
+                self._learned = units
+            elif abs(does - alone) <= _tolerance(alone):
+                self._learned = 1
+        return self._learned or units
 
 
 def _tolerance(watts: float) -> float:

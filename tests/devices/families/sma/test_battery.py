@@ -90,9 +90,9 @@ async def test_renewed_it_holds_and_left_alone_the_device_falls_back_at_its_time
     assert played.battery_w == pytest.approx(-1500, rel=0.1)
     promise = played.device.handles["battery"].promise
     assert (promise.rung, promise.reverts_s) == (Rung.TIMER, 600)
-    played.live(580)
+    played.live(570)
     assert played.face.controls.obeys == "setpoint"
-    played.live(30)
+    played.live(40)
     assert played.face.controls.obeys == "fallback"
     assert played.battery_w > 0, "the device looks after the house by itself"
 
@@ -190,6 +190,39 @@ async def test_a_refused_set_point_is_tried_smaller_with_a_pause(play: Any) -> N
     assert played.written == [(40149, (*pair(1_500), *ACTIVE))]
     assert played.clock.monotonic() - began >= 1.0
     assert played.face.controls.dropped == 0
+
+
+async def test_a_refused_set_point_of_a_tripower_takes_less_of_the_battery(play: Any) -> None:
+    played = await play(HYBRID, start=NOON, soc=0.4)
+    pv = sum(string.power_w for string in played.face.plant.state.strings)
+    sent: list[int] = []
+
+    def refuses(address: int, words: Sequence[int]) -> int:
+        sent.append(words[0] << 16 | words[1])
+        return 3 if len(sent) < 3 else 0
+
+    played.face.refuses = refuses
+    await played.write("battery", Charge(800))
+    assert sent == pytest.approx([pv - 800, pv - 600, pv - 400], abs=60)
+    assert played.device.handles["battery"].promise.renew_s == 10, "the set point follows the sun"
+
+
+async def test_a_cluster_that_is_starting_is_not_taken_for_one_device(play: Any) -> None:
+    played = await play(replace(SUNNY_ISLAND, per_unit=True))
+    played.face.unknown = set(range(40783, 40787))
+    await played.write("battery", Charge(300))
+    played.face.unknown = set()
+    await played.hold("battery", Charge(300), 60)
+    assert played.battery_w == pytest.approx(-300, abs=100)
+
+
+async def test_a_device_that_does_not_tell_what_it_is_is_left_alone(play: Any) -> None:
+    played = await play(SINGLE)
+    played.face.unknown = {30053}
+    with pytest.raises(Rejected, match="30051"):
+        await played.write("battery", Charge(800))
+    played.face.unknown = set()
+    await played.write("battery", Charge(800))
 
 
 async def test_what_is_refused_at_any_size_fails_and_leaves_nothing(play: Any) -> None:
