@@ -162,7 +162,11 @@ def at_home(tmp_path: Path) -> Callable[..., None]:
         }
         if portal:
             account |= {"username": EMAIL, "password_file": "password"}
-        device = {"family": "redback", "account": "mine", "control": {"enabled": True}}
+        device = {
+            "family": "redback",
+            "account": "mine",
+            "control": {"enabled": True, "allow": ["limit_export"]},
+        }
         serials = {"roof": cloud.inverter.serial, "house": cloud.inverter.site}
         if cloud.grid_tie is not None:
             serials["shed"] = cloud.grid_tie[1]
