@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import promql_parser
 import pytest
+from prometheus_client.core import GaugeMetricFamily
 
+from controllers.config import Configuration
+from controllers.controller import Controller
+from controllers.heartbeat import Heartbeat
+from controllers.journal import Journal
+from controllers.metrics import ControllerCollector, Counts
+from controllers.policies import AlertmanagerSection, HeartbeatSection, Policies
+from controllers.writing import Outcome as WriteOutcome
+from controllers.writing import Result
 from exporter.metrics import Page, Scrape
+from sunhelm.devices.controlled import open_controlled
 from sunhelm.devices.errors import Reason
 from sunhelm.devices.families import FAMILIES, load_family
 from sunhelm.devices.quantities import CATALOGUE
 from sunhelm.devices.reading import Outcome, Reading
+from sunhelm.devices.site import Site
 from sunhelm.service.metrics import ProcessMetrics
 
 TARGET_LABELS = frozenset({"site", "device", "family", "instance", "job"})
-COMMANDED = tuple(f"sunhelm_controller_{side}" for side in ("desired", "written", "observed"))
-"""What the controller says of the states that it keeps; a test of its own page has their names."""
-
 COUNTED = {
     **{
         f"sunhelm_exporter_link_{what}_total": frozenset({"device"})
@@ -70,15 +81,43 @@ def _selected(expression: str) -> Iterator[tuple[str, Labels]]:
         yield name, frozenset(labels)
 
 
+def _page_of_the_controller(folder: Path) -> Iterator[tuple[str, Labels]]:
+    """Yield what the controller tells of itself, after everything has happened once."""
+    process = ProcessMetrics("sunhelm_controller")
+    counts = Counts(process)
+    counts.ended("gx", "export_limit", WriteOutcome(Result.VERIFIED))
+    counts.foreign("gx", "export_limit")
+    heartbeat = HeartbeatSection(match={"alertname": "Watchdog"})
+    policies = Policies(alertmanager=AlertmanagerSection(heartbeat=heartbeat))
+    site = Site(name="home", zone=ZoneInfo("UTC"))
+    journal = Journal(folder)
+    controller = Controller(Configuration(site, policies), journal, open_controlled, observer=counts)
+    controller.ledger = replace(controller.ledger, heartbeat=Heartbeat(300.0).seen(1.0, 1.0))
+    controller.listed_at = 1.0
+    journal.close()
+    for metric in process.registry.collect():
+        for sample in metric.samples:
+            yield sample.name, frozenset(sample.labels)
+    for metric in ControllerCollector(controller).collect():
+        assert isinstance(metric, GaugeMetricFamily)
+        yield metric.name, frozenset(metric._labelnames)
+
+
 @pytest.fixture(scope="module")
-def exported(rules: list[dict[str, Any]]) -> dict[str, Labels]:
+def commanding(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Labels]:
+    """Every metric of the controller, with its labels."""
+    return dict(_page_of_the_controller(tmp_path_factory.mktemp("controller")))
+
+
+@pytest.fixture(scope="module")
+def exported(rules: list[dict[str, Any]], commanding: dict[str, Labels]) -> dict[str, Labels]:
     """Every metric there is, with its own labels: of devices, of reads, recorded, of Prometheus."""
     metrics = {quantity.metric: frozenset(quantity.labels) for quantity in CATALOGUE.values()}
     metrics |= dict(_page_about_a_read())
     metrics |= {rule["record"]: frozenset() for rule in rules if "record" in rule}
     metrics |= dict(_process_metrics())
     metrics |= {"up": frozenset(), "ALERTS": frozenset({"alertname", "alertstate", "control"})}
-    metrics |= dict.fromkeys(COMMANDED, frozenset({"device", "state"}))
+    metrics |= commanding
     metrics |= {
         quantity.metric: frozenset(quantity.labels)
         for family in FAMILIES
@@ -103,10 +142,14 @@ def test_dashboards_ask_for_metrics_that_exist(targets: list[Any], exported: dic
         assert _unknown(target.expression(**VARIABLES), exported) == [], str(target)
 
 
-def test_every_panel_is_filtered_by_the_dashboards_variables(targets: list[Any]) -> None:
+def test_every_panel_is_filtered_by_the_dashboards_variables(
+    targets: list[Any], commanding: dict[str, Labels]
+) -> None:
+    """What a process tells of itself knows of no site, and not all of it is about a device."""
     for target in targets:
         for metric, labels in _selected(target.expression(**VARIABLES)):
-            wanted = {"device"} if metric in (*COMMANDED, *COUNTED) else {"site", "device"}
+            wanted = {"device"} if metric in COUNTED else {"site", "device"}
+            wanted = {"device"} & commanding[metric] if metric in commanding else wanted
             assert wanted <= labels, f"{target}: {metric}"
 
 
