@@ -58,7 +58,7 @@ def _kept(device: Device) -> int:
     return len(seen)
 
 
-@pytest.mark.timeout(max(120.0, DAYS * 120.0))
+@pytest.mark.timeout(max(300.0, DAYS * 300.0))
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_a_soak_of_random_faults(variant: str, open_bench: Any, virtually: Any, record_property: Any) -> None:
     seed = 20 + VARIANTS.index(variant)
