@@ -158,6 +158,9 @@ class Reconciler:
                 replaced = kept.written if isinstance(found, Unknown) else (found, *kept.written)
                 others = tuple(dict.fromkeys(each for each in replaced if each != value))
                 kept = replace(kept, written=(*others, value), proven=False)
+            elif kept.written and not isinstance(kept.baseline, Unknown | None):
+                # Where a write of ours was lost, what stood there before us is nobody's new wish.
+                kept = replace(kept, written=tuple(dict.fromkeys((kept.baseline, *kept.written))))
             kept = replace(kept, baseline=value, foreign=(), forgotten=(), stood_back="")
             await self.keeping.keep(state, kept)
         self.keeping.owes = True

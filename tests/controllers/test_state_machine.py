@@ -6,6 +6,9 @@ import asyncio
 import shutil
 import tempfile
 from collections.abc import Coroutine
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -25,10 +28,24 @@ from controllers.alerts import Alert, Status
 from controllers.claims import End, Terms
 from controllers.config import Configuration
 from controllers.controller import Controller
+from controllers.demand import Demand
 from controllers.journal import Journal
 from controllers.limits import loosens
-from controllers.policies import AlertmanagerSection, HeartbeatSection, Policies, Policy
-from sunhelm.devices.control import Action, Limit, Unknown, Value
+from controllers.people import Command, People, RefusalReason, Refused
+from controllers.policies import AlertmanagerSection, HeartbeatSection, Policies, Policy, TaskPolicy
+from sunhelm.devices.clock import Deadline
+from sunhelm.devices.control import (
+    Action,
+    Hazard,
+    Limit,
+    Promise,
+    Proof,
+    Rung,
+    SelfConsumption,
+    Storage,
+    Unknown,
+    Value,
+)
 from sunhelm.devices.device_config import DeviceConfig
 from sunhelm.devices.errors import Asleep, TimedOut, Unreachable
 from sunhelm.devices.sections import Control
@@ -50,11 +67,44 @@ CONFIGURATION = Configuration(
             )
             for name, limit in LIMITS.items()
         },
+        tasks={
+            "clock": TaskPolicy(
+                name="clock",
+                match={"alertname": "clock"},
+                action=Action.SET_CLOCK,
+                devices=("roof",),
+                cooldown_s=300.0,
+            )
+        },
         alertmanager=AlertmanagerSection(
             resend="1s", heartbeat=HeartbeatSection(match={"alertname": "Watchdog"})
         ),
     ),
 )
+COOLDOWN_S = 300.0
+
+
+CLOCK = Promise(
+    key="set_clock",
+    actions=(Action.SET_CLOCK,),
+    hazard=Hazard.AUTOMATIC,
+    rung=Rung.PERSISTENT,
+    storage=Storage.UNKNOWN,
+    proof=Proof.NONE,
+)
+
+
+@dataclass
+class SetClock:
+    """A task that counts how often it was done."""
+
+    runs: int = 0
+    promise: Promise = CLOCK
+
+    async def run(self, deadline: Deadline) -> None:
+        self.runs += 1
+
+
 names = st.sampled_from(sorted(LIMITS))
 
 
@@ -73,11 +123,19 @@ class Weather(RuleBasedStateMachine):
         self.owner: Value = Limit(7000)
         self.device.export.value = self.owner
         self.episodes = dict.fromkeys(LIMITS, self.clock.now - 100.0)
-        self.seen_writes = 0
+        self.seen_writes = self.seen_orders = 0
+        self.clock_task = SetClock()
+        self.device.tasks = {"set_clock": self.clock_task}
+        self.task_since = self.clock.now - 100.0
+        self.jumped = False
         self.lost_journal = False
         self.set_back = False
         self.start()
         self.beat()
+
+    @property
+    def people(self) -> People:
+        return self.controller.people
 
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
         return self.loop.run_until_complete(work)
@@ -115,7 +173,7 @@ class Weather(RuleBasedStateMachine):
 
     def reconcile(self) -> None:
         self.run(self.controller.tick())
-        self.run(self.controller.reconcilers["roof"].reconcile())
+        self.run(self.controller.fleet.loops["roof"].once())
         self.look()
 
     def look(self) -> None:
@@ -131,6 +189,96 @@ class Weather(RuleBasedStateMachine):
                 assert all(claim.ended is not End.EXPIRED for claim in self.controller.ledger.claims.values())
                 assert isinstance(kept.baseline, Unknown) or written in (kept.baseline, self.owner)
         self.seen_writes = len(self.device.export.writes)
+        self.look_at_battery()
+
+    def look_at_battery(self) -> None:
+        """Hold every order for the battery against the schedules that run."""
+        now = self.controller.time.now()
+        demand = self.controller.ledger.demands(ROOF, ["battery"], now).get("battery", Demand())
+        for written in self.device.battery.writes[self.seen_orders :]:
+            assert written == (SelfConsumption() if demand.value is None else demand.value)
+        self.seen_orders = len(self.device.battery.writes)
+
+    def ask(self, work: Coroutine[Any, Any, Any], *reasons: RefusalReason) -> Any:
+        """Let a person ask for something, which may be refused for these reasons."""
+        result = None
+        try:
+            result = self.run(work)
+        except Refused as refused:
+            if refused.reason not in reasons:
+                raise
+        self.reconcile()
+        return result
+
+    @rule(watts=st.sampled_from(["0W", "300W", "2kW", "90kW"]), hours=st.sampled_from([0.01, 1.0, 24.0]))
+    def a_person_limits(self, watts: str, hours: float) -> None:
+        command = Command(device="roof", action=Action.LIMIT_EXPORT, parameters={"limit": watts})
+        self.ask(self.people.claim(command, lasting_s=3600 * hours), RefusalReason.NOT_NOW)
+
+    @rule()
+    def a_person_releases_everything(self) -> None:
+        self.ask(self.people.release_device("roof"))
+        assert not any(
+            claim.live or claim.ended is End.EXPIRED for claim in self.controller.ledger.claims.values()
+        )
+
+    @rule(hours=st.sampled_from([0.1, 2.0]), end=st.booleans())
+    def a_person_holds_alerts_off(self, hours: float, end: bool) -> None:
+        if end:
+            self.ask(self.people.end_hold("roof"))
+        else:
+            self.ask(self.people.hold("roof", lasting_s=3600 * hours))
+
+    @rule(value=st.sampled_from(OWNERS))
+    def the_owner_says_what_is_his(self, value: Limit) -> None:
+        command = Command(
+            device="roof", action=Action.LIMIT_EXPORT, parameters={"limit": f"{value.watts:.0f}W"}
+        )
+        if self.ask(self.people.set_baseline(command), RefusalReason.DEVICE) is not None:
+            kept = self.controller.reconcilers["roof"].keeping.of("export_limit")
+            if kept.written or self.device.export.value == value:
+                self.owner = value
+
+    @rule(
+        ahead=st.sampled_from([0, 600, 7200]), lasts=st.sampled_from(["1m", "1h", "3h"]), charge=st.booleans()
+    )
+    def somebody_makes_a_schedule(self, ahead: int, lasts: str, charge: bool) -> None:
+        start = datetime.fromtimestamp(self.clock.time() + ahead, UTC).isoformat()
+        mode = "force_charge" if charge else "force_discharge"
+        command = Command(
+            device="roof",
+            action=Action.CREATE_SCHEDULE,
+            parameters={"start": start, "duration": lasts, "mode": mode, "power": "1kW"},
+        )
+        self.ask(self.people.create_schedule(command), RefusalReason.CONFLICT)
+
+    @rule()
+    def somebody_deletes_the_schedules(self) -> None:
+        self.ask(self.people.delete_schedules("roof"))
+        assert self.people.schedules() == ()
+
+    @rule(new=st.booleans(), resolves=st.booleans())
+    def an_alert_asks_for_a_task(self, new: bool, resolves: bool) -> None:
+        if new:
+            self.task_since = self.clock.time()
+        self.deliver(self.alert("clock", Status.FIRING, self.task_since))
+        if resolves:
+            self.deliver(self.alert("clock", Status.RESOLVED, self.task_since, self.clock.time()))
+
+    @invariant()
+    def a_task_is_done_once_for_each_episode(self) -> None:
+        begun = [task for task in self.controller.ledger.tasks.values() if task.begun_at is not None]
+        assert self.lost_journal or self.clock_task.runs <= len(begun)
+        times = sorted(task.asked_at for task in begun)
+        apart = [later - earlier for earlier, later in pairwise(times)]
+        assert self.set_back or all(each >= COOLDOWN_S for each in apart)
+
+    @invariant()
+    def schedules_run_by_the_clock_on_the_wall(self) -> None:
+        running = [plan for plan in self.people.schedules() if plan.state == "running"]
+        assert len(running) <= 1
+        wall = self.clock.time()
+        assert self.jumped or all(plan.start <= wall for plan in running)
 
     @rule()
     def beat(self) -> None:
@@ -182,6 +330,7 @@ class Weather(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([-7200.0, -10.0, 10.0, 7200.0]))
     def the_clock_jumps(self, seconds: float) -> None:
+        self.jumped = True
         self.set_back |= seconds < 0
         self.clock.jumped_s += seconds
         self.reconcile()
@@ -198,12 +347,15 @@ class Weather(RuleBasedStateMachine):
         self.journal.close()
         shutil.rmtree(self.folder / "state")
         self.lost_journal = True
+        if self.device.export.value not in LIMITS.values():
+            self.owner = self.device.export.value  # a person may have asked for it; nobody knows any more
         self.start()
         self.reconcile()
 
     @rule(value=st.sampled_from(OWNERS))
     def somebody_else_writes(self, value: Value) -> None:
         self.device.export.value = self.owner = value
+        self.device.export.stale = 0  # else nobody could know that there was another value in between
         self.reconcile()
 
     @rule(lost=st.integers(1, 2))
@@ -247,6 +399,9 @@ class Weather(RuleBasedStateMachine):
             self.device.export.stale = self.device.export.lost = 0
             self.device.export.after_write = lambda: None
             self.clock.now += 4000
+            self.a_person_holds_alerts_off(0.1, end=True)
+            self.a_person_releases_everything()
+            self.somebody_deletes_the_schedules()
             self.beat()
             for name in LIMITS:
                 self.resolved(name, proof=True)
@@ -257,6 +412,7 @@ class Weather(RuleBasedStateMachine):
             if not self.lost_journal and not self.set_back:
                 assert not any(claim.live for claim in self.controller.ledger.claims.values())
                 assert self.device.export.value == self.owner, status
+                assert self.device.battery.value == SelfConsumption()
         finally:
             self.journal.close()
             self.loop.close()
