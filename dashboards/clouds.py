@@ -127,7 +127,7 @@ def _of_envelope(what: str) -> str:
 
 def _schedules() -> table.Panel:
     return listing(
-        Frame("Schedules", "Running and to come, those of others too.", _NO_SCHEDULES, 12, 10),
+        Frame("Schedules", "Running and to come, those of others too.", _NO_SCHEDULES, 24, 6),
         [
             Series("Start", f"1000 * ({_of_schedule('start_timestamp_seconds')})", _AT),
             Series("End", f"1000 * ({_of_schedule('end_timestamp_seconds')})", _AT),
@@ -140,7 +140,7 @@ def _schedules() -> table.Panel:
 
 def _envelopes() -> table.Panel:
     return listing(
-        Frame("Envelopes", "In force and to come, those of the grid's operator too.", _NO_ENVELOPES, 12, 10),
+        Frame("Envelopes", "In force and to come, those of the grid's operator too.", _NO_ENVELOPES, 24, 6),
         [
             Series("Start", f"1000 * ({_of_envelope('start_timestamp_seconds')})", _AT),
             Series("End", f"1000 * ({_of_envelope('end_timestamp_seconds')})", _AT),
@@ -161,7 +161,9 @@ def _modes() -> timeseries.Panel:
         [Series("{{device}}: {{state}}", f"{chosen('solar_redback_mode')} == 1")],
         line_width=3,
     )
-    return panel.line_interpolation(look.LineInterpolation.STEP_AFTER).min(0).max(1)
+    return panel.line_interpolation(look.LineInterpolation.STEP_AFTER).axis_placement(
+        look.AxisPlacement.HIDDEN
+    )
 
 
 def _in_force() -> timeseries.Panel:
@@ -176,7 +178,12 @@ def _in_force() -> timeseries.Panel:
         ],
         line_width=3,
     )
-    return panel.line_interpolation(look.LineInterpolation.STEP_AFTER).min(0).max(3)
+    return (
+        panel.line_interpolation(look.LineInterpolation.STEP_AFTER)
+        .min(0)
+        .max(3)
+        .axis_placement(look.AxisPlacement.HIDDEN)
+    )
 
 
 def _limits() -> timeseries.Panel:

@@ -20,6 +20,7 @@ from sunhelm.devices.families.spec import FamilySpec
 from sunhelm.devices.links.answers import Answer
 from sunhelm.devices.links.http import HttpLink
 from sunhelm.devices.links.sign_in import Credentials, Desk, Grant, Grants
+from sunhelm.devices.links.turns import Turns
 
 if TYPE_CHECKING:
     from sunhelm.devices.sections import Account
@@ -73,6 +74,7 @@ class Cloud:
         link: type[LinkT] = HttpLink,  # type: ignore[assignment]  # any kind of it does
     ) -> None:
         clock = surroundings.clock
+        turns = surroundings.turns or Turns()
         self._clock = clock
         self._read: dict[str, Document] = {}
         self._reading: dict[str, asyncio.Future[None]] = {}
@@ -82,7 +84,7 @@ class Cloud:
             name=f"redback@{name}",
             shared=True,
             sign_in=_token_sign_in(account, clock),
-            turns=surroundings.turns,
+            turns=turns,
             clock=clock,
         )
         self.portal: LinkT | None = None
@@ -93,7 +95,7 @@ class Cloud:
                 name=f"redback-portal@{name}",
                 shared=True,
                 sign_in=_portal_sign_in(account, clock),
-                turns=surroundings.turns,
+                turns=turns,
                 clock=clock,
             )
 

@@ -118,17 +118,17 @@ class Orders:
         serial = await self.serial(deadline)
 
         async def find() -> str | None:
-            wanted = (notes, round(start), round(end), mode)
             for record in await self.schedules(deadline):
-                if (record.notes, round(record.start), round(record.end), record.mode) == wanted:
+                if (record.notes, round(record.end), record.mode) == (notes, round(end), mode):
                     return record.key
             return None
 
+        start = max(start, self.now)  # what the cloud makes of a time that has gone by is not known
         body = {
             "SerialNumber": serial,
             "UserNotes": notes,
             "StartTimeUtc": _utc(start),
-            "Duration": time_span(round(end) - round(start)),
+            "Duration": time_span(max(1, round(end) - round(start))),
             "DesiredMode": {"InverterMode": mode, "ArgumentInWatts": round(watts)},
         }
         return await self._made("/Api/v2/Schedule/Create/By/SerialNumber", body, find, deadline)
@@ -147,6 +147,7 @@ class Orders:
                     return record.event
             return None
 
+        start = max(start, self.now)
         body = {
             "EventId": event,
             "StartAtUtc": _utc(start),

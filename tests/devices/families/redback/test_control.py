@@ -425,3 +425,39 @@ def test_times_are_not_told_to_a_cloud_whose_clock_is_wrong(at_home: AtHome) -> 
 
     at_home(still)
     assert TimedOut
+
+
+def test_a_schedule_that_is_placed_late_begins_now_and_ends_when_it_should(at_home: AtHome) -> None:
+    async def program(home: Any) -> None:
+        device = home.control()
+        now = home.clock.time()
+        late = Schedule(start=now - 600, end=now + 1200, mode="backup")
+        key = await device.schedules.create(late, "late", home.deadline())
+        (told,) = home.cloud.inverter.schedules()["Schedules"]
+        assert (told["StartTimeUtc"], told["Duration"]) == ("2026-06-21T10:00:00Z", "00:20:00")
+        await home.clock.sleep(60)
+        assert await device.schedules.create(late, "late", home.deadline()) == key
+        assert len(home.cloud.inverter.schedules()["Schedules"]) == 1
+
+    at_home(program)
+
+
+def test_what_others_made_is_spared_when_everything_is_set_back(at_home: AtHome) -> None:
+    async def program(home: Any) -> None:
+        device = home.control()
+        now = home.clock.time()
+        theirs = home.cloud.inverter.create_schedule(
+            {
+                "UserNotes": "maintenance",
+                "StartTimeUtc": "2026-06-21T16:00:00Z",
+                "Duration": "01:00:00",
+                "DesiredMode": {"InverterMode": "Conserve", "ArgumentInWatts": 0},
+            }
+        )
+        for number in range(3):
+            wanted = Schedule(start=now + 3600 * number, end=now + 3600 * number + 600, mode="backup")
+            await device.schedules.create(wanted, f"plan-{number}", home.deadline())
+        await device.tasks["task:reset_to_auto"].run(home.deadline(120))
+        assert [one["ScheduleId"] for one in home.cloud.inverter.schedules()["Schedules"]] == [theirs]
+
+    at_home(program)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from sunhelm.cli.online import try_devices
 from sunhelm.devices.errors import Reason
 from sunhelm.devices.families import Accounts, load_family
 from sunhelm.devices.families.redback.cloud import SiteNodes
@@ -477,3 +478,17 @@ def test_a_dump_reads_as_it_was_recorded(family: Family, golden: Any, root: Path
                 lines.append(f"{group} # {item.guard}: {item.source}\n")
     golden.check(root / "tests" / "golden" / "dumps" / "redback" / "st10000.txt", "".join(lines))
     assert len(lines) > 90
+
+
+@pytest.mark.parametrize(("status", "words"), [(400, "the client id is"), (401, "the client secret is")])
+def test_a_check_online_says_which_credential_is_wrong(at_home: AtHome, status: int, words: str) -> None:
+    async def program(home: Any) -> None:
+        with home.cloud.faults.during(WrongCredentials(status=status)):
+            for trial in await try_devices(home.site, 30.0, clock=home.clock):
+                assert "does not answer" in str(trial)
+                assert words in str(trial)
+        assert sum("token" in path for path in home.cloud.paths) == 1
+        fine = await try_devices(home.site, 30.0, clock=home.clock)
+        assert all(trial.answers and not trial.failures for trial in fine)
+
+    at_home(program, neighbours=True)
