@@ -11,11 +11,17 @@ from typing import Any, Final
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from dashboards import clouds, devices, grid, site
+from dashboards import clouds, devices, grid, inverter, site
 
 FOLDER: Final = Path(__file__).parent / "json"
 DASHBOARDS: Final[Mapping[str, Callable[[], Dashboard]]] = MappingProxyType(
-    {"clouds": clouds.build, "devices": devices.build, "grid": grid.build, "site": site.build}
+    {
+        "clouds": clouds.build,
+        "devices": devices.build,
+        "grid": grid.build,
+        "inverter": inverter.build,
+        "site": site.build,
+    }
 )
 """What each file of the folder is made by."""
 

@@ -200,3 +200,29 @@ def counted(what: str, *labels: str) -> str:
     """Return by how much a counter of the exporter grew in an hour, by device and these labels."""
     by = ", ".join(("device", *labels))
     return f"sum by ({by}) (increase({chosen(f'sunhelm_exporter_{what}_total', devices=COMMANDED)}[1h]))"
+
+
+def string_share_of_best() -> str:
+    """Return the power of each string as a part of that of the best string of its device: 0 to 1."""
+    strings = f"max by (device, string) ({chosen('solar_pv_string_power_watts')})"
+    return f"{strings} / on (device) group_left () (max by (device) ({strings}) > 0)"
+
+
+def strings_silent() -> str:
+    """Return how many strings give less than 5 W while the best of their device gives more than 200 W."""
+    strings = f"max by (device, string) ({chosen('solar_pv_string_power_watts')})"
+    best = f"max by (device) ({strings}) > 200"
+    return f"count(({strings} < 5) and on (device) ({best})) or 0 * count({strings})"
+
+
+def value_of_inverter(metric: str) -> str:
+    """Return one series a device."""
+    return f"max by (device) ({chosen(metric)})"
+
+
+def inverter_losses() -> str:
+    """Return what each inverter takes: PV and battery less AC output; a device without a battery has none."""
+    pv, ac, battery = (
+        value_of_inverter(f"solar_{what}_power_watts") for what in ("pv", "inverter", "battery")
+    )
+    return f"{pv} + ({battery} or 0 * {pv}) - {ac}"

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from structlog.testing import capture_logs
 
 from dashboards.preview.companions import EXPORT_LIMIT_W, companions
+from dashboards.preview.inverters import inverters
 from dashboards.preview.schedules import schedules
 from exporter.metrics import Page, Scrape
 from sunhelm.devices.clock import Deadline
@@ -100,7 +101,9 @@ class History:
     def add_companions(self) -> None:
         """Add what else is known beside the house."""
         times = self.span.scrapes()
-        for name, labels, value, time in chain(companions(DEVICE, times), schedules(DEVICE, times)):
+        for name, labels, value, time in chain(
+            companions(DEVICE, times), schedules(DEVICE, times), inverters(DEVICE, times, SEED)
+        ):
             self.lines.setdefault(name, []).append(f"{_series(name, labels)} {value!r} {time}\n")
 
     def write(self, file: TextIO, mode: Mode) -> None:
