@@ -49,13 +49,17 @@ class ClaimKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """How long a claim lives, in seconds, and what it yields to; a larger `priority` wins."""
+    """How long a claim lives, in seconds, and what it yields to; a larger `priority` wins.
+
+    A limit of a state that survives no power cut is let go little by little within `release_ramp_s`.
+    """
 
     lease_s: float
     max_life_s: float
     min_life_s: float = 0.0
     priority: int = 0
     dry_run: bool = False
+    release_ramp_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

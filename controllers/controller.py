@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 import structlog
@@ -13,7 +13,7 @@ from controllers.alertmanager import Alertmanager, NotListed
 from controllers.alerts import Alert
 from controllers.config import Configuration
 from controllers.daily import with_daily_tasks
-from controllers.demand import Demand
+from controllers.demand import LIMITING, Demand, state_of
 from controllers.desk import PeoplesDesk
 from controllers.device_loop import DeviceLoop
 from controllers.errands import TaskErrand
@@ -41,7 +41,7 @@ from controllers.steady import SteadyTime
 from controllers.values import words
 from controllers.watchdog import WatchdogReset
 from sunhelm.devices.clock import SYSTEM_CLOCK, Clock
-from sunhelm.devices.control import ControlledDevice
+from sunhelm.devices.control import ControlledDevice, Storage
 from sunhelm.devices.device_config import DeviceConfig
 from sunhelm.devices.site import Site
 
@@ -261,8 +261,10 @@ class Controller:
         return self.policies.concern(alert.labels)
 
     def _loop(self, config: DeviceConfig, device: ControlledDevice) -> DeviceLoop:
+        ramped = dict(_ramped(config, device))
+
         def asked() -> Mapping[str, Demand]:
-            return self.ledger.demands(config, device.handles, self.time.now())
+            return self.ledger.demands(config, device.handles, self.time.now(), ramped)
 
         reconciler = Reconciler(
             device,
@@ -281,3 +283,13 @@ class Controller:
         tasks = TaskErrand(self, reconciler, reset)
         errands = (tasks, ScheduleErrand(self, reconciler))
         return DeviceLoop(reconciler, self.clock, *((reset,) if reset is not None else ()), *errands)
+
+
+def _ramped(config: DeviceConfig, device: ControlledDevice) -> Iterator[tuple[str, float]]:
+    """Yield the limits that no memory of the device wears out by, and what they go up to when let go."""
+    for action in LIMITING:
+        handle = device.handles.get(state_of(action))
+        if handle is not None and handle.promise.storage is Storage.VOLATILE:
+            top = config.rated_power or handle.promise.high
+            if top is not None:
+                yield handle.promise.key, top

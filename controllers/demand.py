@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -23,6 +24,8 @@ _STATE_OF: Final = {
 
 LIMITING: Final = frozenset({Action.LIMIT_EXPORT, Action.LIMIT_PRODUCTION})
 """Actions whose fail-safe may be a limit in watts."""
+
+_STEPS: Final = 10
 
 _BACK_BY_DEFAULT: Final = frozenset({Action.CHARGE, Action.DISCHARGE, Action.SET_MODE})
 
@@ -61,11 +64,13 @@ def demand(
     fail_safe: Mapping[str, FailSafe],
     late: bool = False,
     held: bool = False,
+    fading: Limit | None = None,
 ) -> Demand:
     """Return what is asked of the state `state` of a device by the claims on that device.
 
     `fail_safe` is what the site file declares for it, `late` whether the heartbeat is, `held` whether a
-    person has asked that alerts make no claims there. Limits: the strictest of all. Otherwise a person
+    person has asked that alerts make no claims there, `fading` what is left of limits that are let go little
+    by little. Limits: the strictest of all. Otherwise a person
     goes before alerts and these before schedules, the larger priority before the smaller, and the older
     claim before the newer.
     """
@@ -75,13 +80,37 @@ def demand(
     kept = [claim for claim in expired if fail_safe_of(claim.order.action, fail_safe) == "hold"]
     floor = _floor(state, expired, fail_safe, late=late)
     asking = sorted(live + kept, key=_rank)
-    if not asking and floor is None:
+    if not asking and floor is None and fading is None:
         return Demand(fail_safe=bool(expired))
     limits = [claim.order.value for claim in asking if is_limit(claim.order.value)]
-    if floor is not None:
-        limits.append(floor)
+    limits += [limit for limit in (floor, fading) if limit is not None]
     value = all_together(limits) if limits else asking[0].order.value
     return Demand(value, tuple(asking), bool(expired) or floor is not None)
+
+
+def fading(state: str, claims: Iterable[Claim], top: float, now: float) -> Limit | None:
+    """Return what is left of the power limits of a state that have ended, on their way up to `top` watts.
+
+    The way is taken in steps, so that the device is not told every second.
+    """
+    left = [
+        limit.watts + (top - limit.watts) * math.floor(_STEPS * share) / _STEPS
+        for claim in claims
+        if claim.order.state == state
+        and isinstance(limit := claim.order.value, Limit)
+        and limit.watts < top
+        and (share := _released_share(claim, now)) < 1
+    ]
+    return Limit(min(left)) if left else None
+
+
+def _released_share(claim: Claim, now: float) -> float:
+    """Return how far on its way a claim is that is let go little by little; 1 for one that is not."""
+    terms = claim.order.terms
+    ramped = claim.ended in (End.RESOLVED, End.RELEASED) and terms.release_ramp_s > 0 and not terms.dry_run
+    if not ramped or claim.ended_at is None:
+        return 1.0
+    return max(0.0, now - claim.ended_at) / terms.release_ramp_s
 
 
 def _floor(

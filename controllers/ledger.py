@@ -27,7 +27,7 @@ from controllers.claims import (
     resolved,
     silenced,
 )
-from controllers.demand import LIMITING, Demand, demand, state_of
+from controllers.demand import LIMITING, Demand, demand, fading, state_of
 from controllers.heartbeat import Heartbeat
 from controllers.journal import Journal, Statement
 from controllers.limits import is_limit
@@ -80,8 +80,17 @@ class Ledger:
         """Whether an alert is said to be over, and its claim lives on for want of a proof."""
         return any(claim.live and claim.resolved_at is not None for claim in self.claims.values())
 
-    def demands(self, device: DeviceConfig, states: Iterable[str], now: float) -> dict[str, Demand]:
-        """Return what is asked of those of these states of a device that somebody asks for."""
+    def demands(
+        self,
+        device: DeviceConfig,
+        states: Iterable[str],
+        now: float,
+        ramped: Mapping[str, float] | None = None,
+    ) -> dict[str, Demand]:
+        """Return what is asked of those of these states of a device that somebody asks for.
+
+        `ramped` are those whose limits may be let go little by little, with the watts that they go up to.
+        """
         claims = self._by_device.get(device.name, ())
         asked = {claim.order.state for claim in claims}.union(map(state_of, LIMITING))
         return {
@@ -91,6 +100,7 @@ class Ledger:
                 fail_safe=device.control.fail_safe,
                 late=self.late(now),
                 held=self.held(device.name, now),
+                fading=fading(state, claims, ramped[state], now) if ramped and state in ramped else None,
             )
             for state in asked.intersection(states)
         }

@@ -92,6 +92,7 @@ class PolicySection(Section):
     most_a_day: Annotated[int, Field(gt=0)] | None = None
     priority: int = 0
     dry_run: bool = False
+    release_ramp: Seconds = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

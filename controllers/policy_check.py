@@ -184,6 +184,7 @@ class PoliciesCheck:
             min_life_s=section.min_life,
             priority=section.priority,
             dry_run=section.dry_run,
+            release_ramp_s=section.release_ramp,
         )
 
     def _values(

@@ -128,6 +128,7 @@ def put_claim(claim: Claim, now: float) -> Statement:
         "min_life_s": terms.min_life_s,
         "priority": terms.priority,
         "dry_run": terms.dry_run,
+        "release_ramp_s": terms.release_ramp_s,
         "starts_at": claim.starts_at,
         "made_at": claim.made_at,
         "renewed_at": claim.renewed_at,
@@ -225,6 +226,7 @@ def _claim(key: ClaimKey, text: str) -> Claim:
         min_life_s=document["min_life_s"],
         priority=document["priority"],
         dry_run=document["dry_run"],
+        release_ramp_s=document.get("release_ramp_s", 0.0),
     )
     order = Order(
         key=key,
