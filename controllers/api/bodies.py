@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import Final
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from controllers.api.problems import Refusal, refuse
+
+PATIENCE_S: Final = 30.0
+"""How long a body may take to arrive."""
 
 _TEXT: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
 _EMPTY: Final = re.compile(rb"\[\]|\{\}")
@@ -18,15 +22,26 @@ async def read_json(request: web.Request, *, most_bytes: int, most_levels: int) 
     """Return the body, which says that it is JSON and keeps within the limits. Raises Refusal."""
     if request.content_type != "application/json":
         refuse(415, "media_type", "header Content-Type", "application/json is expected")
+    if request.headers.get(hdrs.CONTENT_ENCODING, "identity").lower() != "identity":
+        refuse(415, "media_type", "header Content-Encoding", "a body that is not compressed is expected")
     if (request.content_length or 0) > most_bytes:
         raise _too_long(most_bytes)
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            body = await _read(request, most_bytes)
+    except TimeoutError:
+        refuse(408, "timeout", "body", f"did not come within {PATIENCE_S:g} s")
+    if is_deeper(body, most_levels):
+        refuse(400, "malformed", "body", f"is nested deeper than {most_levels} levels, or no JSON")
+    return body
+
+
+async def _read(request: web.Request, most_bytes: int) -> bytes:
     body = bytearray()
     async for chunk in request.content.iter_any():
         body += chunk
         if len(body) > most_bytes:
             raise _too_long(most_bytes)
-    if is_deeper(bytes(body), most_levels):
-        refuse(400, "malformed", "body", f"is nested deeper than {most_levels} levels, or no JSON")
     return bytes(body)
 
 

@@ -30,7 +30,7 @@ _DESCRIPTION: Final = (
 )
 _READING: Final = (400, 401, 403, 404, 409, 422, 503)
 _WRITING: Final = (*_READING, 428)
-_WITH_BODY: Final = (413, 415)
+_WITH_BODY: Final = (408, 413, 415)
 
 
 def openapi() -> dict[str, Any]:
@@ -125,7 +125,7 @@ def _webhook(known: _Schemas) -> dict[str, Any]:
                 "description": "The alerts are in the journal; they are acted on afterwards.",
                 "content": {"text/plain": {"schema": {"type": "string"}}},
             },
-            **_problems((400, 401, 403, 413, 415, 503)),
+            **_problems((400, 401, 403, *_WITH_BODY, 503)),
         },
     }
 

@@ -19,8 +19,9 @@ _ACTS: Final = (
     " ORDER BY at DESC LIMIT ?"
 )
 _TRANSITIONS: Final = (
-    "SELECT at, device, policy, what FROM transitions WHERE at < ? AND (? IS NULL OR device = ?)"
-    " ORDER BY at DESC LIMIT ?"
+    "SELECT at, device, policy, what, document FROM transitions"
+    " LEFT JOIN claims USING (policy, fingerprint, device)"
+    " WHERE at < ? AND (? IS NULL OR device = ?) ORDER BY at DESC LIMIT ?"
 )
 _TASKS: Final = (
     "SELECT asked_at, device, policy, action, outcome, reason FROM tasks WHERE asked_at < ?"
@@ -63,9 +64,15 @@ def _write(row: Row) -> EventRecord:
 
 
 def _transition(row: Row) -> EventRecord:
-    at, device, policy, what = row
+    at, device, policy, what, document = row
+    claim = {} if document is None else json.loads(str(document))
+    about = f": {claim['state']} {words(decode(claim['value']))}" if claim else ""
     return EventRecord(
-        at=cast("float", at), kind="claim", device=str(device), what=str(what), cause=cause(str(policy))
+        at=cast("float", at),
+        kind="claim",
+        device=str(device),
+        what=f"{what}{about}",
+        cause=cause(str(policy)),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import Final
 
 from sunhelm.cli.control.client import Json, path_of
@@ -133,7 +134,7 @@ def _add_release(parser: argparse.ArgumentParser) -> None:
 async def _release(talk: Talk) -> int:
     claim, device = talk.arguments.claim, talk.arguments.device
     if (claim is None) == (device is None):
-        print("Say which claim, or --all NAME for every claim on a device.")
+        print("Say which claim, or --all NAME for every claim on a device.", file=sys.stderr)
         return WRONG
     if device is not None:
         told = await talk.client.delete(path_of("devices", device, "claims"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 from typing import Any
 
@@ -205,6 +206,31 @@ async def test_a_body_without_end_is_refused(client: Client, people: Any) -> Non
 
     assert answer.status == 413
     assert people.asked == []
+
+
+async def test_a_body_that_stops_coming_is_not_waited_for(
+    client: Client, people: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("controllers.api.bodies.PATIENCE_S", 0.01)
+    refused = asyncio.Event()
+
+    async def stopping() -> Any:
+        yield b'{"device": '
+        await refused.wait()
+
+    sending = client.post("/api/v1/claims", data=stopping(), headers={"Content-Type": "application/json"})
+    answer = await sending
+    refused.set()
+
+    assert (answer.status, people.asked) == (408, [])
+
+
+async def test_a_body_that_swells_is_not_taken(client: Client, people: Any) -> None:
+    bomb = gzip.compress(b" " * 64 * 1024 * 1024)
+    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    answer = await client.post("/api/v1/claims", data=bomb, headers=headers)
+
+    assert (answer.status, people.asked) == (415, [])
 
 
 async def test_many_releases_at_once_end_a_claim_once_and_fail_nobody(client: Client, people: Any) -> None:

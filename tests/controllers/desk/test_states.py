@@ -320,6 +320,6 @@ async def test_devices_and_history_are_told_in_words(household: Any) -> None:
     assert {capability.key for capability in device.capabilities} >= {"export_limit", "battery", "schedule"}
     assert [(event.kind, event.what, event.outcome) for event in events] == [
         ("write", "export_limit: limit 0W in place of unlimited", "verified"),
-        ("claim", "made", ""),
+        ("claim", "made: export_limit limit 0W", ""),
     ]
     assert household.device.battery.value == SelfConsumption()
