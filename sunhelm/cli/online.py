@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 from sunhelm.devices.clock import SYSTEM_CLOCK, Clock, Deadline
 from sunhelm.devices.device import open_site
+from sunhelm.devices.device_config import DeviceConfig
+from sunhelm.devices.errors import DeviceError
+from sunhelm.devices.families import Accounts
+from sunhelm.devices.finding import find_devices, open_ended
 from sunhelm.devices.links.turns import Turns
 from sunhelm.devices.reading import Reading
 from sunhelm.devices.site import Site
@@ -46,8 +50,21 @@ class Trial:
 async def try_devices(
     site: Site, timeout_s: float, turns: Turns | None = None, *, clock: Clock = SYSTEM_CLOCK
 ) -> list[Trial]:
-    """Read every device of the site once, all at the same time, each for at most `timeout_s`."""
+    """Read every device of the site once, all at the same time, each for at most `timeout_s`.
+
+    Of an account whose devices have to be found, those that are found; itself when it cannot be asked.
+    """
+    deadline = Deadline.after(timeout_s, clock)
+    found: dict[str, DeviceConfig] = {}
+    trials: list[Trial] = []
+    for account in open_ended(site):
+        accounts = Accounts(site.accounts)
+        try:
+            found |= await find_devices(account, site, deadline, accounts=accounts, clock=clock, turns=turns)
+        except DeviceError as error:
+            why = (f"account: {error.reason}, {error}",)
+            trials.append(Trial(account, site.accounts[account].family, answers=False, samples=0, failures=why))
+    site = replace(site, devices={**site.devices, **found})
     async with open_site(site, clock=clock, turns=turns) as devices:
-        deadline = Deadline.after(timeout_s, clock)
         readings = await asyncio.gather(*(device.read(deadline) for device in devices.values()))
-    return [Trial.of(reading, site.devices[reading.device].family) for reading in readings]
+    return [*trials, *(Trial.of(reading, site.devices[reading.device].family) for reading in readings)]

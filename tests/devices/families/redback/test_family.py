@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -490,5 +491,21 @@ def test_a_check_online_says_which_credential_is_wrong(at_home: AtHome, status: 
         assert sum("token" in path for path in home.cloud.paths) == 1
         fine = await try_devices(home.site, 30.0, clock=home.clock)
         assert all(trial.answers and not trial.failures for trial in fine)
+
+    at_home(program, neighbours=True)
+
+
+def test_a_check_online_finds_the_devices_of_an_account_or_tells_why_not(
+    at_home: AtHome,
+) -> None:
+    async def program(home: Any) -> None:
+        site = replace(home.site, devices={})
+        with home.cloud.faults.during(WrongCredentials()):
+            (trial,) = await try_devices(site, 30.0, clock=home.clock)
+            assert (trial.device, trial.answers) == ("mine", False)
+            assert "account: auth_failed" in str(trial)
+        trials = await try_devices(site, 30.0, clock=home.clock)
+        assert len(trials) == 4
+        assert all(trial.answers for trial in trials)
 
     at_home(program, neighbours=True)
