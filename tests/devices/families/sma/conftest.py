@@ -138,6 +138,11 @@ Play = Callable[..., Any]
 
 
 @pytest.fixture
+def troubled() -> type[TroubledFace]:
+    return TroubledFace
+
+
+@pytest.fixture
 async def play(clock: Any) -> AsyncIterator[Play]:
     """Open a simulated device and us: `await play(STORAGE, start=NIGHT)`."""
     async with AsyncExitStack() as stack:
