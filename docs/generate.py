@@ -198,9 +198,10 @@ def _controls(spec: FamilySpec) -> Iterator[str]:
         for hazard in ("person", "never")
     }
     if spec.parts:
+        never = ", ".join((*hazards["never"], "triggers"))
         yield (
             "Every other writable number is a setting, `setting:PART.NAME`, and opt-in, but for these. Only "
-            f"by a person: {', '.join(hazards['person'])}. Never: {', '.join(hazards['never'])}, triggers."
+            f"by a person: {', '.join(hazards['person'])}. Never: {never}."
         )
 
 

@@ -63,9 +63,10 @@ class ForcedBattery:
     async def observe(self, deadline: Deadline) -> Value | Unknown:
         """Return what the settings order; the owner's own, as registers, where nothing of ours forces any."""
         words, layout = await self._read(deadline)
-        if layout.is_charging(words):
+        pauses = words.get(PAUSE, 0) != 0  # the last of what is written: before it, nothing is forced
+        if layout.is_charging(words) and not pauses:
             return Charge(self._watts(words, layout.charge_rate))
-        if layout.is_discharging(words):
+        if layout.is_discharging(words) and not pauses:
             return Discharge(self._watts(words, layout.discharge_rate))
         kept = (*layout.undo, *((PAUSE,) if PAUSE in words else ()))
         return SelfConsumption(",".join(f"{address}={words[address]}" for address in kept))

@@ -12,9 +12,15 @@ from sunhelm.devices.families.base import Family, RegisterFamily, Surroundings
 from sunhelm.devices.families.control import CommandedDevice, promise
 from sunhelm.devices.families.givenergy.battery import ForcedBattery
 from sunhelm.devices.families.givenergy.inverter import Inverter
-from sunhelm.devices.families.givenergy.limits import BatteryMode, BatteryPower, ProductionLimit, Reserve
+from sunhelm.devices.families.givenergy.limits import (
+    BatteryMode,
+    BatteryPower,
+    Calibration,
+    ProductionLimit,
+    Reserve,
+)
 from sunhelm.devices.families.givenergy.schedules import SlotSchedules
-from sunhelm.devices.families.givenergy.tasks import STAGES, Calibration, InverterClock, Restart
+from sunhelm.devices.families.givenergy.tasks import InverterClock, Restart
 from sunhelm.devices.families.register_board import RegisterBoard
 from sunhelm.devices.families.setting import settings
 from sunhelm.devices.families.spec import LinkKind
@@ -43,6 +49,7 @@ def open_control(family: Family, config: DeviceConfig, surroundings: Surrounding
     inverter = Inverter(board, surroundings.zone, surroundings.clock, spec.read.pages[Table.HOLDING])
     controls, tasks = spec.controls, spec.tasks
     charge, discharge = "setting:battery.charge_power", "setting:battery.discharge_power"
+    calibration = "setting:calibration"
     handles: tuple[Handle, ...] = (
         ForcedBattery(promise("battery", controls["battery"]), inverter),
         BatteryMode(promise("mode", controls["mode"]), inverter),
@@ -52,15 +59,13 @@ def open_control(family: Family, config: DeviceConfig, surroundings: Surrounding
         ),
         BatteryPower(promise(charge, controls[charge]), inverter, charges=True),
         BatteryPower(promise(discharge, controls[discharge]), inverter, charges=False),
+        Calibration(promise(calibration, controls[calibration]), inverter),
         *settings(board, spec),
     )
     done: dict[str, Task] = {
         "set_clock": InverterClock(promise("set_clock", tasks["set_clock"]), inverter),
         "restart": Restart(promise("restart", tasks["restart"]), inverter),
     }
-    for name, stage in STAGES.items():
-        key = f"task:calibration_{name}"
-        done[key] = Calibration(promise(key, tasks[key]), inverter, stage)
     return CommandedDevice(
         name=config.name,
         link=link,

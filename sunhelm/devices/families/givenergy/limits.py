@@ -33,6 +33,10 @@ from sunhelm.devices.families.givenergy.layouts import (
 
 _OUTPUT: Final = 50
 _RESERVE: Final = 110
+_CALIBRATION: Final = 29
+_ORDERS: Final = (0, 1, 3)
+"""The stages of a calibration that can be ordered: off, from the start, only the charge."""
+
 _FULL: Final = 100
 _ROUNDING: Final = 1e-6
 
@@ -218,6 +222,37 @@ class ProductionLimit:
         if model.is_ems or not rated:
             raise Rejected(f"{self.inverter.name}: {model.name or 'this model'} tells no rated power")
         return words, rated
+
+
+@dataclass(slots=True, eq=False)
+class Calibration:
+    """Begins or ends a calibration of the battery, which takes many hours."""
+
+    promise: Promise
+    inverter: Inverter
+
+    def check(self, value: Value) -> None:
+        if not isinstance(value, Number) or value.value not in _ORDERS:
+            orders = ", ".join(map(str, _ORDERS))
+            raise ValueError(f"{self.promise.key}: {value} is none of {orders}")
+
+    def equal(self, wanted: Value, observed: Value) -> bool:
+        return wanted == observed
+
+    async def observe(self, deadline: Deadline) -> Number:
+        return Number(float((await self._read(deadline))[_CALIBRATION]))
+
+    async def write(self, value: Value, deadline: Deadline) -> None:
+        self.check(value)
+        assert isinstance(value, Number)
+        words = await self._read(deadline)
+        await self.inverter.put([(_CALIBRATION, round(value.value))], words, deadline)
+
+    async def _read(self, deadline: Deadline) -> Words:
+        words = await self.inverter.words((), deadline)
+        if self.inverter.model(words).is_ems:
+            raise Rejected(f"{self.inverter.name}: an EMS calibrates no battery; its inverters do")
+        return words
 
 
 async def _read(inverter: Inverter, deadline: Deadline) -> tuple[Words, Layout]:

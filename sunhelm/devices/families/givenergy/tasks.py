@@ -1,4 +1,4 @@
-"""What an inverter does once when it is told to: set its clock, restart, calibrate its battery."""
+"""What an inverter does once when it is told to: set its clock, restart."""
 
 from __future__ import annotations
 
@@ -15,8 +15,6 @@ _CLOCK: Final = 35
 _RESTART: Final = (163, 100)
 """100 and nothing else: any other value is said to break the inverter."""
 
-_CALIBRATION: Final = 29
-STAGES: Final = {"stop": 0, "start": 1, "charge_only": 3}
 _AHEAD: Final = timedelta(seconds=1)
 """The seconds are written last, about so long after the time was taken."""
 
@@ -55,18 +53,3 @@ class Restart:
             raise Rejected(f"{self.inverter.name}: restarting an EMS is not known to be safe")
         address, word = _RESTART
         await self.inverter.write(address, word, deadline)
-
-
-@dataclass(slots=True, eq=False)
-class Calibration:
-    """Begins or ends a calibration of the battery, which takes many hours."""
-
-    promise: Promise
-    inverter: Inverter
-    stage: int
-
-    async def run(self, deadline: Deadline) -> None:
-        words = await self.inverter.words((), deadline)
-        if self.inverter.model(words).is_ems:
-            raise Rejected(f"{self.inverter.name}: an EMS calibrates no battery; its inverters do")
-        await self.inverter.put([(_CALIBRATION, self.stage)], words, deadline)

@@ -528,6 +528,7 @@ async def test_only_what_is_safe_is_offered(opened: Open) -> None:
             for name in (
                 *("ac_controls.eps_enabled", "ems_settings.plant_control", "ems_settings.export_power_limit"),
                 "three_phase_settings.load_first_stop_state_of_charge",
+                "calibration",
             )
         }
         assert all(handle.promise.hazard in (Hazard.OPT_IN, Hazard.PERSON) for handle in handles.values())
@@ -564,13 +565,16 @@ async def test_a_restart_is_100_and_nothing_else(opened: Open) -> None:
         assert bench.device.tasks["restart"].promise.hazard is Hazard.PERSON
 
 
-@pytest.mark.parametrize(("task", "stage"), [("start", 1), ("charge_only", 3)])
-async def test_a_calibration_is_for_a_person(task: str, stage: int, opened: Open) -> None:
+@pytest.mark.parametrize("stage", [1, 3])
+async def test_a_calibration_is_for_a_person(stage: int, opened: Open) -> None:
     async with opened() as bench:
-        key = f"task:calibration_{task}"
-        assert bench.device.tasks[key].promise.hazard is Hazard.PERSON
-        assert await bench.run(key) == [(29, stage)]
-        assert await bench.run("task:calibration_stop") == [(29, 0)]
+        handle = bench.device.handles["setting:calibration"]
+        assert handle.promise.hazard is Hazard.PERSON
+        assert await bench.put("setting:calibration", Number(stage)) == [(29, stage)]
+        assert await bench.put("setting:calibration", Number(0)) == [(29, 0)]
+        for value in (Number(2), Number(-1), Number(0.5), Charge(1)):
+            with pytest.raises(ValueError, match="is none of 0, 1, 3"):
+                handle.check(value)
 
 
 async def test_the_serial_number_has_to_be_that_of_the_site_file(opened: Open) -> None:
