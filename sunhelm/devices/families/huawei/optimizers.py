@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator
 from typing import Final
@@ -18,6 +19,9 @@ _SAMPLING: Final = struct.Struct("<i4xhh")
 _RECORD: Final = struct.Struct("<hhhIhhhhhHI")
 _FEATURES_HEADER: Final = struct.Struct(">4sHHB3xH")
 _FEATURES: Final = struct.Struct(">HHBBH20s30s20s30s")
+_PRIVATE: Final = ((8, 20), (58, 20))
+"""Where a record has its serial number and its alias, and how long they are."""
+
 _MORE_OF_V103: Final = struct.Struct(">HHHH")
 _NO_POSITION: Final = 0xFFFF
 _WH: Final = 3600.0
@@ -143,6 +147,18 @@ def feature_samples(content: bytes, group: str) -> Iterator[Sample]:
             _, _, rated, _ = _MORE_OF_V103.unpack_from(content, place + _FEATURES.size)
             if rated not in (0, 0xFFFF):
                 yield Sample(of.RATED_POWER, float(rated), labels, source, group)
+
+
+def masked_features(content: bytes) -> bytes:
+    """Return a file of features without serial numbers and the names that owners give. Raises Malformed."""
+    list(feature_samples(content, ""))
+    masked = bytearray(content)
+    size = _FEATURES.size + (_MORE_OF_V103.size if content[:4] == b"V103" else 0)
+    for place in range(_FEATURES_HEADER.size, len(content) - size + 1, size):
+        for start, length in _PRIVATE:
+            text = slice(place + start, place + start + length)
+            masked[text] = re.sub(b"[A-Za-z]", b"A", re.sub(b"[0-9]", b"0", bytes(masked[text])))
+    return bytes(masked)
 
 
 def _text(raw: bytes) -> str:

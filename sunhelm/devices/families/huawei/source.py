@@ -28,6 +28,7 @@ _ASK_AGAIN_S: Final = 86_400.0
 """A list that is not answered is not asked for in so long."""
 
 _DONGLE: Final = "dongle_live"
+_FITTED: Final = 37_200
 _CLOCK: Final = 40_000
 _EMMA_CLOCK: Final = 31_003
 
@@ -75,6 +76,33 @@ class HuaweiSource(RegisterSource):
         for sample in super().derive(samples, groups):
             if not (waits and sample.quantity is CATALOGUE["load_power"]):
                 yield sample
+
+    async def dump(self, deadline: Deadline) -> Mapping[str, object]:
+        """Return the registers, and the files of the optimizers without what tells who owns them."""
+        raw = dict(await super().dump(deadline))
+        unit = self._unit("inverter")
+        if (
+            unit is not None
+            and isinstance(self.link, FileLink)
+            and await self._has_optimizers(unit, deadline)
+        ):
+            local, _ = await self._local_time(unit, deadline)
+            features = await self.link.read_file(unit, optimizers.FEATURES, deadline)
+            data = await self.link.read_file(
+                unit, optimizers.REAL_TIME, deadline, optimizers.parameters(local)
+            )
+            raw["files"] = {
+                f"{optimizers.FEATURES:#04x}": optimizers.masked_features(features).hex(" ", 4),
+                f"{optimizers.REAL_TIME:#04x}": data.hex(" ", 4),
+            }
+        return raw
+
+    async def _has_optimizers(self, unit: int, deadline: Deadline) -> bool:
+        try:
+            (fitted,) = await self.link.read(Span(unit, Table.HOLDING, _FITTED, 1), deadline)
+        except Rejected:
+            return False
+        return fitted not in (0, 0xFFFF)
 
     async def _fetch_own(self, group: str, deadline: Deadline) -> Fetched:
         started, asked = self._clock.monotonic(), self.link.statistics.requests
