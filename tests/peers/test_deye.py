@@ -138,9 +138,9 @@ PAIRS: Final = (
     "us_version_grounding_fault",
 )
 SUNSYNK: Final[Mapping[str, Mapping[str, int]]] = {
-    "three-phase": {},
-    "three-phase-hv": {},
-    "single-phase": {},
+    "three-phase": {"equal": 120, "the same in words": 79, "agreed to differ": 10},
+    "three-phase-hv": {"equal": 143, "the same in words": 92, "agreed to differ": 30},
+    "single-phase": {"equal": 95, "the same in words": 38, "agreed to differ": 6},
 }
 """How many of its readings are what, by profile."""
 
