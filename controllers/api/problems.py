@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from http import HTTPStatus
 from typing import Annotated, Final, NoReturn
@@ -34,6 +35,7 @@ STATUS: Final = {
 }
 """How each refusal is answered. A device that does not answer is no fault of this server."""
 
+_PLACE: Final = re.compile(r"([a-z0-9_.-]+(?: [0-9]+)?): (.+)")
 _MOST_ERRORS: Final = 20
 _LONGEST: Final = 2000
 
@@ -82,8 +84,15 @@ def refuse(status: int, code: str, place: str, message: str) -> NoReturn:
 
 def refused_by(error: Refused) -> Refusal:
     """Return how a refusal of the controller is answered."""
-    errors = [ProblemError(place="request", message=one_line(text)[:_LONGEST]) for text in error.mistakes]
+    errors = [_placed(text) for text in error.mistakes]
     return Refusal(STATUS[error.reason], error.reason.value, str(error), errors)
+
+
+def _placed(text: str) -> ProblemError:
+    """Return a mistake with the place that its sentence begins with: a parameter, or a device."""
+    match = _PLACE.fullmatch(one_line(text)[:_LONGEST])
+    place, message = match.groups() if match is not None else ("request", one_line(text)[:_LONGEST])
+    return ProblemError(place=place, message=message)
 
 
 def refused_by_model(error: ValidationError, model: type[BaseModel], root: str) -> Refusal:

@@ -188,6 +188,18 @@ async def test_every_refusal_of_the_controller_has_its_status(
     assert [error["message"] for error in problem["errors"]] == ["first", "second"]
 
 
+async def test_mistakes_have_the_place_that_they_speak_of(client: Client, people: Any) -> None:
+    mistakes = ('limit: "0" is not an amount', "row 3: start: is missing", "There is none: look again")
+    people.refuse = Refused(RefusalReason.WRONG, "Three mistakes.", mistakes)
+    _, problem = await ask(client, "POST", "/claims", LIMIT)
+
+    assert [(error["place"], error["message"]) for error in problem["errors"]] == [
+        ("limit", '"0" is not an amount'),
+        ("row 3", "start: is missing"),
+        ("request", "There is none: look again"),
+    ]
+
+
 async def test_only_json_is_taken(client: Client, people: Any) -> None:
     body = json.dumps(LIMIT)
     for media in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "text/json"):
