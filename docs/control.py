@@ -102,7 +102,8 @@ def api_page() -> str:
         "A refusal is answered as a [problem](#problem) with the media type `application/problem+json`: 400 "
         "for what the description does not allow, 401 and 403 for who may not, 404 for what there is not, "
         "408, 413 and 415 for a body that does not come, is too long or no JSON, 409 for what does not go "
-        "now, 422 for what that device does not take, 428 for what has to be confirmed, 503 when the journal takes nothing.",
+        "now, 422 for what that device does not take, 428 for what has to be confirmed, 503 when the journal "
+        "takes nothing.",
         "## Bodies",
         *(section for name, schema in bodies.items() for section in _schema(name, schema)),
         "## Answers",
