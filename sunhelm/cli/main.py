@@ -30,6 +30,7 @@ CONTROL: Final = {
         "devices": "show what devices shall hold, and what they hold",
         "capabilities": "show what can be commanded on devices",
         "claims": "show who asks for what",
+        "tasks": "show what was to be done once, and how it ended",
         "release": "end a claim, or the fail-safe that it left",
         "hold": "let alerts make no claims on a device for some time",
         "baseline": "say what your own value of a state is",

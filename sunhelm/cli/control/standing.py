@@ -125,6 +125,25 @@ def _claims_table(claims: list[Json]) -> str:
     )
 
 
+async def _tasks(talk: Talk) -> int:
+    told = await talk.client.get(path_of("tasks", device=talk.arguments.name))
+    rows = [
+        (
+            moment(task["asked_at"]),
+            task["device"],
+            task["action"],
+            task["cause"],
+            moment(task["begun_at"]),
+            moment(task["ended_at"]),
+            ": ".join(filter(None, (task["outcome"] or "under way", task["reason"]))),
+        )
+        for task in told["tasks"]
+    ]
+    head = ("ASKED", "DEVICE", "TASK", "CAUSE", "BEGUN", "ENDED", "OUTCOME")
+    talk.tell(told, table(head, rows, "Nothing was to be done once."))
+    return 0
+
+
 def _add_release(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("claim", metavar="ID", nargs="?", help="the claim, as `sunhelm claims` lists it")
     parser.add_argument("--all", dest="device", metavar="NAME", help="every claim on this device")
@@ -214,6 +233,7 @@ COMMANDS: Final = {
         Command("devices", "show what devices shall hold, and what they hold", _add_device, _devices),
         Command("capabilities", "show what can be commanded on devices", _add_device, _capabilities),
         Command("claims", "show who asks for what", _add_claims, _claims),
+        Command("tasks", "show what was to be done once, and how it ended", _add_device, _tasks),
         Command("release", "end a claim, or the fail-safe that it left", _add_release, _release),
         Command("hold", "let alerts make no claims on a device for some time", _add_hold, _hold),
         Command("baseline", "say what your own value of a state is", _add_baseline, _baseline),

@@ -127,6 +127,20 @@ def test_the_journal_ends_with_the_newest(run: Run, controller: Any) -> None:
     assert last == "2026-07-01 12:00:01 UTC write roof second anna failed: busy"
 
 
+def test_tasks_tell_how_they_ended(run: Run, controller: Any) -> None:
+    at = "2026-07-01T12:00:00Z"
+    task = {"device": "roof", "action": "restart", "cause": "person", "asked_at": at, "begun_at": at}
+    tasks = [
+        {**task, "ended_at": at, "outcome": "failed", "reason": "unreachable"},
+        {**task, "begun_at": None, "ended_at": None, "outcome": "", "reason": ""},
+    ]
+    controller.answers["GET", "/tasks?device=roof"] = {"tasks": tasks}
+    failed, waiting = run("tasks", "roof")[1].splitlines()[1:]
+
+    assert failed.endswith("failed: unreachable")
+    assert waiting.endswith("under way")
+
+
 def test_capabilities_tell_what_stays(run: Run, controller: Any) -> None:
     capability = {
         "device": "roof",
