@@ -17,8 +17,7 @@ from sunhelm.devices.families.base import Family, RegisterFamily, Surroundings
 from sunhelm.devices.families.board_clock import BoardClock
 from sunhelm.devices.families.control import CommandedDevice, promise
 from sunhelm.devices.families.givenergy_evc.family import LEAST_A, PART, greatest
-from sunhelm.devices.families.register_board import RegisterBoard
-from sunhelm.devices.links.control import open_control_link
+from sunhelm.devices.families.register_board import RegisterBoard, open_board
 
 if TYPE_CHECKING:
     from sunhelm.devices.device_config import DeviceConfig
@@ -34,16 +33,7 @@ def open_control(family: Family, config: DeviceConfig, surroundings: Surrounding
     """Return the charger, opened for control; nothing is sent yet."""
     assert isinstance(family, RegisterFamily)
     spec = family.spec
-    link = open_control_link(
-        "modbus_tcp",
-        config.host or "",
-        config.port or spec.links["modbus_tcp"],
-        pacing=spec.pacing,
-        single=spec.connection == "single",
-        turns=surroundings.turns,
-        clock=surroundings.clock,
-    )
-    board = RegisterBoard(link, config, spec.parts, family.map_of)
+    board = open_board(family, config, surroundings)
     controls = spec.controls
     handles: tuple[Handle, ...] = (
         ChargeLimit(promise("current_limits", controls["current_limits"]), board),
@@ -53,7 +43,7 @@ def open_control(family: Family, config: DeviceConfig, surroundings: Surrounding
     clock = promise("set_clock", spec.tasks["set_clock"])
     return CommandedDevice(
         name=config.name,
-        link=link,
+        link=board.link,
         serial=partial(_serial, board),
         handles={handle.promise.key: handle for handle in handles},
         tasks={"set_clock": BoardClock(clock, board, f"{PART}.clock", surroundings.zone, surroundings.clock)},

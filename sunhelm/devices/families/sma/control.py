@@ -11,7 +11,7 @@ from sunhelm.devices.control import Handle, Task
 from sunhelm.devices.errors import Rejected
 from sunhelm.devices.families.base import Family, RegisterFamily, Surroundings
 from sunhelm.devices.families.control import CommandedDevice, NotControllable, promise
-from sunhelm.devices.families.register_board import RegisterBoard
+from sunhelm.devices.families.register_board import RegisterBoard, open_board
 from sunhelm.devices.families.setting import settings
 from sunhelm.devices.families.sma.battery import Battery, BatteryMode, Ways
 from sunhelm.devices.families.sma.grid_guard import GridGuard
@@ -19,8 +19,7 @@ from sunhelm.devices.families.sma.limits import ExportLimit, PlantLimit, Product
 from sunhelm.devices.families.sma.panel import Panel
 from sunhelm.devices.families.sma.tasks import RegisterTask, SetClock
 from sunhelm.devices.families.sma.ways import LimitsWay, SetpointWay, WindowWay
-from sunhelm.devices.families.spec import FamilySpec, LinkKind
-from sunhelm.devices.links.control import open_control_link
+from sunhelm.devices.families.spec import FamilySpec
 
 if TYPE_CHECKING:
     from sunhelm.devices.device_config import DeviceConfig
@@ -38,21 +37,11 @@ def open_control(family: Family, config: DeviceConfig, surroundings: Surrounding
     is_plant = config.model == HOME_MANAGER
     if is_plant and config.rated_power is None:
         raise NotControllable(f"devices.{config.name}: a Home Manager needs the `rated_power` of the plant")
-    kind: LinkKind = next(iter(spec.links)) if config.link is None else config.link
-    link = open_control_link(
-        kind,
-        config.host or "",
-        config.port or spec.links[kind],
-        pacing=spec.pacing,
-        single=spec.connection == "single",
-        turns=surroundings.turns,
-        clock=surroundings.clock,
-    )
-    board = RegisterBoard(link, config, spec.parts, family.map_of)
+    board = open_board(family, config, surroundings)
     handles = _of_plant(spec, board) if is_plant else _of_device(spec, board, surroundings)
     return CommandedDevice(
         name=config.name,
-        link=link,
+        link=board.link,
         serial=partial(_place if is_plant else _serial, board),
         handles={handle.promise.key: handle for handle in handles},
         tasks={} if is_plant else {task.promise.key: task for task in _tasks(spec, board, surroundings)},

@@ -24,11 +24,9 @@ from sunhelm.devices.control import (
 from sunhelm.devices.errors import Rejected
 from sunhelm.devices.families.base import Family, RegisterFamily, Surroundings
 from sunhelm.devices.families.control import CommandedDevice, check_range, promise
-from sunhelm.devices.families.register_board import RegisterBoard
+from sunhelm.devices.families.register_board import RegisterBoard, open_board
 from sunhelm.devices.families.setting import settings
-from sunhelm.devices.families.spec import LinkKind
 from sunhelm.devices.families.victron.battery import ESS_MODE, EXTERNAL, ExternalBattery, SetpointBattery
-from sunhelm.devices.links.control import open_control_link
 
 if TYPE_CHECKING:
     from sunhelm.devices.device_config import DeviceConfig
@@ -53,17 +51,7 @@ def open_control(family: Family, config: DeviceConfig, surroundings: Surrounding
     """Return the GX, opened for control; its parts are looked for when they are used."""
     assert isinstance(family, RegisterFamily)
     spec = family.spec
-    kind: LinkKind = next(iter(spec.links)) if config.link is None else config.link
-    link = open_control_link(
-        kind,
-        config.host or "",
-        config.port or spec.links[kind],
-        pacing=spec.pacing,
-        single=spec.connection == "single",
-        turns=surroundings.turns,
-        clock=surroundings.clock,
-    )
-    board = RegisterBoard(link, config, spec.parts, family.map_of)
+    board = open_board(family, config, surroundings)
     owners = config.export_limit
     low, high = (owners.minimum, owners.maximum) if owners else (None, None)
     export = promise("export_limit", spec.controls["export_limit"], owner_low=low, owner_high=high)
@@ -84,7 +72,7 @@ def open_control(family: Family, config: DeviceConfig, surroundings: Surrounding
     )
     return CommandedDevice(
         name=config.name,
-        link=link,
+        link=board.link,
         serial=partial(_serial, board),
         handles={handle.promise.key: handle for handle in handles},
         state_of_charge=partial(board.read_value, "system.battery_state_of_charge"),
