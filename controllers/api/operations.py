@@ -15,6 +15,7 @@ from controllers.api.bodies import read_json
 from controllers.api.problems import problem_response, refused_by_model
 from controllers.api.requests import Requests, Said
 from controllers.people import People
+from sunhelm.configuration.mistakes import one_line
 from sunhelm.service.access import VISITOR
 
 PlaceT = TypeVar("PlaceT", bound=Place)
@@ -22,6 +23,8 @@ AskT = TypeVar("AskT", bound=Ask)
 
 MOST_BODY_BYTES: Final = 1024 * 1024
 MOST_LEVELS: Final = 4
+
+_LONGEST: Final = 60
 
 
 class NoBody(Ask):
@@ -141,5 +144,10 @@ def _words(given: dict[str, Any]) -> str:
     """Return what was given as the journal tells it; the device has a place of its own there."""
     parameters = given.get("with", {})
     told = {key: value for key, value in given.items() if key not in ("device", "with")}
-    told = {key: value if isinstance(value, str) else json.dumps(value) for key, value in told.items()}
-    return " ".join(f"{key}={value}" for key, value in {**told, **parameters}.items())
+    return " ".join(f"{key}={_short(value)}" for key, value in {**told, **parameters}.items())
+
+
+def _short(value: object) -> str:
+    """Return a value as a line can hold it: a whole file of schedules may be one."""
+    text = value if isinstance(value, str) else json.dumps(value)
+    return one_line(text if len(text) <= _LONGEST else f"{text[:_LONGEST]}...")
