@@ -85,6 +85,14 @@ async def test_the_journal_has_who_asked_and_what_was_done(client: Client) -> No
     assert len((await ask(client, "GET", "/journal?most=2"))[1]["events"]) == 2
 
 
+async def test_a_file_is_a_line_of_the_journal(client: Client) -> None:
+    await ask(client, "POST", "/schedules/import", {"device": "roof", "text": "start,end\n" * 100})
+    (event, *_) = (await ask(client, "GET", "/journal"))[1]["events"]
+
+    rows = r"start,end\n" * 6
+    assert event["what"] == f"import schedules text={rows}..."
+
+
 @pytest.mark.parametrize(
     ("body", "place", "message"),
     [
@@ -118,14 +126,6 @@ async def test_the_journal_has_who_asked_and_what_was_done(client: Client) -> No
     ],
     ids=repr,
 )
-async def test_a_file_is_a_line_of_the_journal(client: Client) -> None:
-    await ask(client, "POST", "/schedules/import", {"device": "roof", "text": "start,end\n" * 100})
-    (event, *_) = (await ask(client, "GET", "/journal"))[1]["events"]
-
-    rows = r"start,end\n" * 6
-    assert event["what"] == f"import schedules text={rows}..."
-
-
 async def test_what_is_wrong_is_told_with_its_place_and_nothing_is_done(
     client: Client, people: Any, body: object, place: str, message: str
 ) -> None:
