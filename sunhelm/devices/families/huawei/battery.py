@@ -57,11 +57,16 @@ _MODE_PLACE: Final = {INVERTER: "battery.working_mode_setting", EMMA: "emma.mode
 
 @dataclass(slots=True, eq=False)
 class ForcedBattery:
-    """Forced charge and discharge by time: the inverter ends it by itself when it is not renewed."""
+    """Forced charge and discharge by time: the inverter ends it by itself when it is not renewed.
+
+    A battery that is almost full or empty, or cold, allows less than its rated power: then an order means
+    that much, and what was written is as good as what was asked.
+    """
 
     promise: Promise
     regulator: Regulator
     _ends_by_itself: bool = False
+    _lessened: tuple[BatteryOrder, int] | None = None
 
     def check(self, value: Value) -> None:
         if isinstance(value, SelfConsumption):
@@ -72,7 +77,10 @@ class ForcedBattery:
 
     def equal(self, wanted: Value, observed: Value) -> bool:
         if isinstance(wanted, Charge | Discharge) and type(wanted) is type(observed):
-            return round(wanted.watts) == round(observed.watts)
+            written = round(wanted.watts)
+            if self._lessened is not None and self._lessened[0] == wanted:
+                written = self._lessened[1]
+            return round(observed.watts) in (round(wanted.watts), written)
         return isinstance(wanted, SelfConsumption) and isinstance(observed, SelfConsumption)
 
     async def observe(self, deadline: Deadline) -> BatteryOrder | Unknown:
@@ -94,17 +102,20 @@ class ForcedBattery:
         await self.regulator.alone(deadline, "the battery")
         if isinstance(value, SelfConsumption):
             await self._stop(deadline)
-        elif isinstance(value, Charge):
-            await self._force("charge", value.watts, _CHARGE, deadline)
-        elif isinstance(value, Discharge):
-            await self._force("discharge", value.watts, _DISCHARGE, deadline)
+        elif isinstance(value, Charge | Discharge):
+            await self._force(value, deadline)
 
-    async def _force(self, way: str, watts: float, order: int, deadline: Deadline) -> None:
-        board, raw = self.regulator.board, round(watts)
+    async def _force(self, value: Charge | Discharge, deadline: Deadline) -> None:
+        board, raw = self.regulator.board, round(value.watts)
+        way, order = ("charge", _CHARGE) if isinstance(value, Charge) else ("discharge", _DISCHARGE)
         await self._check_firmware(deadline)
+        rated = await self.regulator.read_if_there(f"battery.rated_{way}_power", deadline)
+        if rated is not None and raw > rated:
+            raise Rejected(f"{board.config.name}: {way} with {raw} W; the battery is built for {rated} W")
         possible = await self.regulator.read_if_there(f"battery.{way}_power_possible", deadline)
         if possible is not None and raw > possible:
-            raise Rejected(f"{board.config.name}: {way} with {raw} W; {possible} W is possible now")
+            raw = possible
+        self._lessened = value, raw
         await self.regulator.write_if_other(f"battery.forced_{way}_power", raw, deadline)
         assert self.promise.reverts_s is not None
         await board.write("battery.forced_duration", round(self.promise.reverts_s / 60), deadline)

@@ -64,7 +64,7 @@ def open_control(family: Family, config: DeviceConfig, surroundings: Surrounding
         *settings(board, spec),
     )
     done: tuple[Task, ...] = (
-        SetClock(promise("set_clock", tasks["set_clock"]), local, surroundings.clock),
+        SetClock(promise("set_clock", tasks["set_clock"]), local, surroundings.clock, surroundings.zone),
         Restart(promise("restart", tasks["restart"]), board),
     )
     return CommandedDevice(

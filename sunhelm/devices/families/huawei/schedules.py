@@ -25,6 +25,7 @@ _ADDRESS: Final = {INVERTER: 47_255, EMMA: 40_004}
 _WORDS: Final = 43
 _MOST: Final = 14
 _TIME_OF_USE: Final = 5
+_LUNA: Final = 2
 _MODE: Final = {INVERTER: "battery.working_mode_setting", EMMA: "emma.mode"}
 _UNIT_OF: Final = {INVERTER: "battery", EMMA: "emma"}
 _KEY: Final = re.compile(r"([0-6])\.([0-9]+)-([0-9]+)\.(charge|discharge)")
@@ -168,11 +169,19 @@ class TimeOfUse:
                 f"{ours.total_seconds() / 60:+g}; `set` inverter.time_zone or inverter.daylight_saving_time"
             )
 
+    async def _check_layout(self, part: str, deadline: Deadline) -> None:
+        """Raise Rejected for a battery that packs its periods in another way."""
+        if part == INVERTER and await self.regulator.board.read("battery.unit_1_model", deadline) != _LUNA:
+            raise Rejected(f"{self._name}: its battery is no LUNA2000; it packs its periods in another way")
+
     async def _read(self, part: str, deadline: Deadline) -> tuple[OrderPeriod, ...]:
+        await self._check_layout(part, deadline)
         unit = (await self.regulator.board.locate(_UNIT_OF[part], deadline)).unit
-        words = await self.regulator.board.link.read(
-            Span(unit, Table.HOLDING, _ADDRESS[part], _WORDS), deadline
-        )
+        span = Span(unit, Table.HOLDING, _ADDRESS[part], _WORDS)
+        words = await self.regulator.board.link.read(span, deadline)
+        if words != await self.regulator.board.link.read(span, deadline):
+            # All of them are written back: what was garbled once would be lost.
+            raise Malformed(f"{self._name}: its periods are not the same twice")
         try:
             return unpack_luna(words)
         except ValueError as error:

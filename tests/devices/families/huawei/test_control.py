@@ -30,7 +30,7 @@ from sunhelm.devices.control import (
 )
 from sunhelm.devices.controlled import NotControllable, open_controlled
 from sunhelm.devices.device_config import DeviceConfig
-from sunhelm.devices.errors import AuthFailed, Rejected
+from sunhelm.devices.errors import AuthFailed, Malformed, Rejected
 from sunhelm.devices.sections import Account, Control
 from sunhelm.devices.site import Site
 from sunhelm.simulator.faces.huawei import HuaweiFace, HuaweiServer
@@ -289,12 +289,31 @@ async def test_an_order_that_has_ended_may_still_stand_there(play: Play) -> None
     assert isinstance(await house.observe("battery"), SelfConsumption)
 
 
-async def test_a_charge_of_more_than_the_battery_allows_is_refused_before_anything_is_sent(
+async def test_a_charge_of_more_than_the_battery_is_built_for_is_refused_before_anything_is_sent(
     house: House,
 ) -> None:
-    with pytest.raises(Rejected, match="possible now"):
-        await house.write("battery", Charge(5_001))
+    for order in (Charge(5_001), Discharge(5_001)):
+        with pytest.raises(Rejected, match="built for"):
+            await house.write("battery", order)
     assert not house.written
+
+
+async def test_a_battery_that_is_almost_full_is_charged_with_what_it_allows(house: House) -> None:
+    battery = house.face.plant.battery
+    battery.stored_j = 0.985 * battery.spec.capacity_j
+    house.live(10)
+    handle = house.device.handles["battery"]
+    await house.write("battery", Charge(5_000))
+    observed = await house.observe("battery")
+    assert isinstance(observed, Charge)
+    assert 0 < observed.watts < 5_000
+    assert handle.equal(Charge(5_000), observed)
+    assert not handle.equal(Charge(4_000), observed)
+    battery.stored_j = 0.3 * battery.spec.capacity_j
+    house.live(10)
+    await house.write("battery", Charge(5_000))
+    assert await house.observe("battery") == Charge(5_000)
+    assert not handle.equal(Charge(5_000), observed)
 
 
 async def test_firmware_whose_charge_never_ends_is_not_told_to_charge(house: House) -> None:
@@ -484,6 +503,22 @@ async def test_the_clock_is_set_to_the_local_time_that_the_inverter_itself_expla
     assert {address for address, _ in house.written} == {40_000}
 
 
+async def test_the_clock_of_an_emma_is_compared_with_the_local_time_of_the_site(play: Play) -> None:
+    house = await play(emma=True)
+    house.face.controls.clock_error_s = -240.0
+    house.catch_up()
+    task: Any = house.device.tasks["set_clock"]
+    async with house.device.turn(house.deadline()):
+        assert await task.offset(house.deadline()) == pytest.approx(-240, abs=5)
+
+
+async def test_a_clock_without_a_zone_is_told(house: House) -> None:
+    house.face.controls.values[43_006] = 0x7FFF
+    with pytest.raises(Rejected, match="zone"):
+        await run(house, "set_clock")
+    assert not house.written
+
+
 async def test_a_restart_is_for_a_person(house: House) -> None:
     assert house.device.tasks["restart"].promise.hazard == "person"
     await run(house, "restart")
@@ -593,6 +628,36 @@ async def test_a_schedule_that_would_not_act_is_refused(
     tou.face.controls.values.update(settings)
     with pytest.raises(Rejected, match=message):
         await create(tou, schedule((22, 1, 0), 4))
+    assert not tou.written
+
+
+async def test_periods_of_another_battery_are_never_touched(tou: House) -> None:
+    image = tou.face.image
+
+    def of_lg() -> Any:
+        words = image()
+        words[47_000] = 1
+        return words
+
+    tou.face.image = of_lg  # type: ignore[method-assign]
+    for act in (create(tou, schedule((22, 1, 0), 4)), entries(tou), delete(tou, "1.60-300.charge")):
+        with pytest.raises(Rejected, match="no LUNA2000"):
+            await act
+    assert not tou.written
+
+
+async def test_periods_that_read_otherwise_a_second_time_are_not_written_back(tou: House) -> None:
+    tou.face.controls.periods[47_255] = (1, 0, 120, 0x007F, *[0] * 39)
+    read = tou.face.read
+    times = iter(range(100))
+
+    def forgetful(unit: int, table: Any, address: int, count: int) -> Any:
+        words = read(unit, table, address, count)
+        return [0] * count if address == 47_255 and next(times) % 2 == 0 else words
+
+    tou.face.read = forgetful  # type: ignore[method-assign]
+    with pytest.raises(Malformed, match="not the same twice"):
+        await create(tou, schedule((22, 3, 0), 2))
     assert not tou.written
 
 
