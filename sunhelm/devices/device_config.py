@@ -134,23 +134,22 @@ class DeviceCheck:
             yield self._mistake("link", f"family {section.family}: {not_among(section.link, links)}")
             return
         link = self._link
-        if link == "http":
-            if "account" in self.spec.needs:
-                if section.host is not None:
-                    yield self._mistake("host", f"family {section.family} is reached through its account alone")
-            elif section.host is None and section.account is None:
-                yield self._mistake("host", "is missing; link http needs a host or an account")
-        elif link == "none":
-            if section.host is not None:
-                yield self._mistake("host", f"family {section.family} is reached through no host")
-        elif section.host is None:
-            yield self._mistake("host", f"is missing; link {link} needs it")
+        yield from self._about_host(link)
         if link == "solarman_v5" and section.logger_serial is None:
             yield self._mistake(
                 "logger_serial", "is missing; link solarman_v5 needs the number on the stick's label"
             )
         if link != "solarman_v5" and section.logger_serial is not None:
             yield self._mistake("logger_serial", f"is for link solarman_v5 only; the link here is {link}")
+
+    def _about_host(self, link: LinkKind) -> Iterator[Mistake]:
+        family, host = self.section.family, self.section.host
+        if link == "none" and host is not None:
+            yield self._mistake("host", f"family {family} is reached through no host")
+        elif "account" in self.spec.needs and host is not None:
+            yield self._mistake("host", f"family {family} is reached through its account alone")
+        elif link != "none" and "account" not in self.spec.needs and host is None:
+            yield self._mistake("host", f"is missing; link {link} needs it")
 
     def _about_units(self) -> Iterator[Mistake]:
         if self.section.units is None:

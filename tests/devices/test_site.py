@@ -45,7 +45,7 @@ SPECS = {
         parts=("inverter",),
     ),
     "sessy": spec({"http": 80}),
-    "redback": spec({"http": 443}),
+    "redback": spec({"http": 443}, needs=("account",)),
     "tariff": spec({"none": 0}, needs=("tariff",)),
 }
 

@@ -98,8 +98,9 @@ def parse_type(text: str) -> Type:
             )
     guess = did_you_mean(text, [*_PLAIN, "string8", "string8_le", "string8_wide", "hex2"])
     raise ValueError(
-        f'"{text}" is no type; one of {", ".join(_PLAIN)}, stringN, stringN_le, stringN_wide, stringN_digits, '
-        f"hexN (N words, at most {_LONGEST}), or bits of a whole number as in u16[11:8]{guess}"
+        f'"{text}" is no type; one of {", ".join(_PLAIN)}, stringN, stringN_le, stringN_wide, '
+        f"stringN_digits, hexN (N words, at most {_LONGEST}), or bits of a whole number as in "
+        f"u16[11:8]{guess}"
     )
 
 
