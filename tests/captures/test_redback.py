@@ -82,7 +82,7 @@ def read(tmp_path: Path) -> Open:
         clock = At(moment)
         device = Device(site.devices["roof"], site, clock=clock)
         # The answers bear the date of today: the recording's is meant.
-        device.source.cloud.api._follow = _dated(device.source.cloud.api._follow)  # type: ignore[attr-defined]
+        device.source.cloud.api.follow = _dated(device.source.cloud.api.follow)  # type: ignore[attr-defined]
         try:
             yield await device.read(Deadline.after(30, clock))
         finally:

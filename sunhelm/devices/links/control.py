@@ -17,7 +17,8 @@ from sunhelm.devices.links.base import RegisterLink
 from sunhelm.devices.links.frames import Question
 from sunhelm.devices.links.givenergy import GivEnergyLink
 from sunhelm.devices.links.givenergy import Question as GivEnergyQuestion
-from sunhelm.devices.links.http import HttpLink, Request
+from sunhelm.devices.links.http import HttpLink
+from sunhelm.devices.links.http_client import Request
 from sunhelm.devices.links.modbus import Framing, ModbusLink, check_place
 from sunhelm.devices.links.sec1000 import Sec1000Link
 from sunhelm.devices.links.sign_in import SignIn

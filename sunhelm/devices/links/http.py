@@ -12,17 +12,13 @@ shows a query, a header or a body: secrets travel there.
 
 from __future__ import annotations
 
-import asyncio
-import ssl
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Final, TypeVar
 
-import aiohttp
 from yarl import URL
 
-import sunhelm
 from sunhelm.devices.clock import SYSTEM_CLOCK, Clock, Deadline
 from sunhelm.devices.errors import (
     AuthFailed,
@@ -35,7 +31,7 @@ from sunhelm.devices.errors import (
 )
 from sunhelm.devices.links.answers import Answer
 from sunhelm.devices.links.base import LinkStatistics
-from sunhelm.devices.links.exchange import device_errors
+from sunhelm.devices.links.http_client import HttpClient, Request
 from sunhelm.devices.links.pacing import RANDOM, Jitter, delays
 from sunhelm.devices.links.sign_in import SignIn
 from sunhelm.devices.links.trace import trace
@@ -58,26 +54,7 @@ long."""
 _LONGEST_REST_S: Final = 3600.0
 """The most that a server is believed which says for how long."""
 
-_MOST_BYTES: Final = 4 * 1024 * 1024
-_CHUNK: Final = 64 * 1024
 _REDIRECTS: Final = 3
-_HEADERS: Final = ("content-type", "date", "location", "retry-after")
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One request; `form` or `json` is its body."""
-
-    method: str
-    url: URL
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    form: Mapping[str, str] | None = field(default=None, repr=False)
-    json: object = field(default=None, repr=False)
-
-    @property
-    def where(self) -> str:
-        """The server and the path: what of an address may be shown."""
-        return f"{self.url.host_port_subcomponent}{self.url.path}"
 
 
 class _Denied(Exception):
@@ -117,7 +94,7 @@ class HttpLink:
         self._jitter = jitter
         self._endpoint = (turns or IN_PROCESS).endpoint(name or self._base.authority, clock)
         self._held = False
-        self._session: aiohttp.ClientSession | None = None
+        self._client = HttpClient(clock)
         self._rests = delays(*_LIMITED_S, jitter)
         self._rest_until = float("-inf")
 
@@ -169,9 +146,7 @@ class HttpLink:
 
     async def close(self) -> None:
         """Close all connections and forget cookies; harmless when there are none."""
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
+        await self._client.close()
 
     def _url(self, path: str, query: Query | None) -> URL:
         if not path.startswith("/") or path.startswith("//"):
@@ -209,8 +184,7 @@ class HttpLink:
                 except _Denied:
                     if self._sign_in is not None:
                         self._sign_in.refused(again=renewed)
-                    if self._session is not None:
-                        self._session.cookie_jar.clear()
+                    self._client.forget_cookies()
                     if self._sign_in is None or renewed:
                         raise AuthFailed(f"{request.where}: the credentials are refused") from None
                     renewed = True
@@ -232,7 +206,7 @@ class HttpLink:
         if self._sign_in is not None:
             headers = await self._sign_in.headers(_Desk(self), deadline)
             request = replace(request, headers={**request.headers, **headers})
-        return await self._follow(request, deadline)
+        return await self.follow(request, deadline)
 
     def _judged(self, answer: Answer, request: Request, parse: Callable[[Answer], Parsed]) -> Parsed:
         denied = answer.status == 401 if self._sign_in is None else self._sign_in.denies(answer)
@@ -269,8 +243,11 @@ class HttpLink:
         wait = next(self._rests) if error.retry_after_s is None else error.retry_after_s
         self._rest_until = self._clock.monotonic() + min(wait, _LONGEST_REST_S)
 
-    async def _follow(self, request: Request, deadline: Deadline) -> Answer:
-        """Return the answer to a request, and to where a GET is sent on from there on the same server."""
+    async def follow(self, request: Request, deadline: Deadline) -> Answer:
+        """Return the answer to a request, and to where a GET is sent on from there on the same server.
+
+        For a sign-in, as `send`.
+        """
         answer = await self.send(request, deadline)
         for _ in range(_REDIRECTS):
             location = answer.headers.get("location")
@@ -293,15 +270,11 @@ class HttpLink:
         """
         if request.method not in self.methods and not self._is_sign_in(request.url):
             raise ValueError(f"{request.method} {request.where} is not a request that this link may send")
-        if self._session is None:
-            self._session = await self._open()
         limit = min(self._pacing.timeout, deadline.remaining())
         self.statistics.requests += 1
         self._endpoint.exchanged()
         try:
-            with _http_errors(request.where, limit):
-                async with asyncio.timeout(limit):
-                    answer = await self._exchange(self._session, request)
+            answer = await self._client.send(request, limit)
         except DeviceError as error:
             trace(f"{request.method} {request.where}", error=error)
             raise
@@ -311,29 +284,6 @@ class HttpLink:
         trace(f"{request.method} {request.where}", text=told)
         return answer
 
-    async def _exchange(self, session: aiohttp.ClientSession, request: Request) -> Answer:
-        try:
-            return await self._whole(session, request)
-        except _Broken as broken:
-            raise broken.error from None
-
-    async def _whole(self, session: aiohttp.ClientSession, request: Request) -> Answer:
-        async with session.request(
-            request.method,
-            request.url,
-            headers=dict(request.headers),
-            data=None if request.form is None else dict(request.form),
-            json=request.json,
-            allow_redirects=False,
-        ) as response:
-            body = bytearray()
-            async for chunk in response.content.iter_chunked(_CHUNK):
-                body += chunk
-                if len(body) > _MOST_BYTES:
-                    raise Malformed(f"{request.where}: more than {_MOST_BYTES} bytes; no answer is that long")
-            told = {name: response.headers[name] for name in _HEADERS if name in response.headers}
-            return Answer(request.where, response.status, bytes(body), told, self._clock.time())
-
     def address(self, url: str) -> URL:
         """Return the whole address of what a sign-in names by its path or whole."""
         return self._url(url, None) if url.startswith("/") else URL(url)
@@ -341,16 +291,6 @@ class HttpLink:
     def _is_sign_in(self, url: URL) -> bool:
         sign_in = self._sign_in
         return sign_in is not None and url in {self.address(post) for post in sign_in.posts}
-
-    async def _open(self) -> aiohttp.ClientSession:
-        tls = await asyncio.to_thread(ssl.create_default_context)
-        return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=tls),
-            cookie_jar=aiohttp.CookieJar(unsafe=True),  # the server may be an address, as at a proxy's
-            headers={"User-Agent": f"sunhelm/{sunhelm.__version__}", "Accept": "application/json, */*;q=0.1"},
-            timeout=aiohttp.ClientTimeout(total=None),  # each request has its own
-            middlewares=(_once,),
-        )
 
     @contextmanager
     def _waiting(self) -> Iterator[None]:
@@ -368,7 +308,7 @@ class _Desk:
         self._link = link
 
     async def get(self, url: str, deadline: Deadline) -> Answer:
-        return await self._link.send(Request("GET", self._link.address(url)), deadline)
+        return await self._link.follow(Request("GET", self._link.address(url)), deadline)
 
     async def post(
         self,
@@ -381,39 +321,3 @@ class _Desk:
     ) -> Answer:
         request = Request("POST", self._link.address(url), headers or {}, form, json)
         return await self._link.send(request, deadline)
-
-
-class _Broken(Exception):
-    """A connection broke."""
-
-    def __init__(self, error: aiohttp.ClientError) -> None:
-        super().__init__()
-        self.error = error
-
-
-async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-    """Keep the client from sending a request a second time by itself; whether it may is decided here."""
-    try:
-        return await handler(request)
-    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-        raise _Broken(error) from error
-
-
-@contextmanager
-def _http_errors(where: str, limit_s: float) -> Iterator[None]:
-    """Turn errors of the HTTP client into ours. Its own texts are not shown: they may hold the query."""
-    with device_errors(where, limit_s):
-        try:
-            yield
-        except aiohttp.ClientSSLError as error:
-            raise Unreachable(f"{where}: no trust in its TLS certificate, or no TLS there") from error
-        except aiohttp.ClientConnectorDNSError as error:
-            raise Unreachable(f"{where}: the name is not found") from error
-        except (aiohttp.ClientOSError, aiohttp.ServerTimeoutError):
-            raise  # of the system, with its own number
-        except (aiohttp.ClientPayloadError, aiohttp.ServerConnectionError) as error:
-            if isinstance(error.__cause__, aiohttp.http_exceptions.ContentEncodingError):
-                raise Malformed(f"{where}: the answer is not coded as it says") from None
-            raise Unreachable(f"{where}: the connection broke before the answer was whole") from error
-        except (aiohttp.ClientError, ValueError):
-            raise Malformed(f"{where}: the answer is no HTTP") from None

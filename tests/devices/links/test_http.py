@@ -30,7 +30,8 @@ from sunhelm.devices.errors import (
 from sunhelm.devices.families.spec import Pacing
 from sunhelm.devices.links.answers import Answer, utc
 from sunhelm.devices.links.control import HttpControlLink
-from sunhelm.devices.links.http import HttpLink, Request
+from sunhelm.devices.links.http import HttpLink
+from sunhelm.devices.links.http_client import Request
 from sunhelm.devices.links.sign_in import Credentials, Desk, Grant, Grants
 from sunhelm.devices.links.trace import watched
 from sunhelm.devices.links.turns import Turns
@@ -302,6 +303,22 @@ async def test_redirects_are_followed_on_the_same_server_only(clock: Any) -> Non
             with pytest.raises(Malformed):
                 await read(link, clock)
         assert other.asked == []
+
+
+async def test_a_sign_in_is_sent_on_to_its_page_on_the_same_server_only(clock: Any) -> None:
+    async def ask(desk: Desk, credentials: Credentials, deadline: Deadline) -> Grant:
+        page = await desk.get("/login", deadline)
+        if (error := page.error()) is not None:
+            raise error
+        return Grant.basic(credentials["user"], page.text.strip('"'))
+
+    script = (reply("", 301, Location="/Login"), reply("secret"), reply([1]))
+    async with serving(*script) as server:
+        sign_in = Grants({"user": "me"}, ask, clock)
+        async with opened(server, clock, sign_in=sign_in) as link:
+            assert await read(link, clock) == [1]
+        assert server.paths == ["GET /login", "GET /Login", "GET /data"]
+        assert server.asked[2].headers["authorization"] == "Basic bWU6c2VjcmV0"
 
 
 async def test_a_base_with_a_path_and_a_slash_makes_no_double_slash(clock: Any) -> None:

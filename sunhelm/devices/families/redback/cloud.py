@@ -20,7 +20,7 @@ from sunhelm.devices.families.spec import FamilySpec
 from sunhelm.devices.links.answers import Answer
 from sunhelm.devices.links.http import HttpLink
 from sunhelm.devices.links.sign_in import Credentials, Desk, Grant, Grants
-from sunhelm.devices.links.turns import Turns
+from sunhelm.devices.links.turns import Role, Turns
 
 if TYPE_CHECKING:
     from sunhelm.devices.sections import Account
@@ -69,12 +69,14 @@ class Cloud:
         self,
         name: str,
         account: Account,
+        *,
         spec: FamilySpec,
         surroundings: Surroundings,
         link: type[LinkT] = HttpLink,  # type: ignore[assignment]  # any kind of it does
+        role: Role = "reader",
     ) -> None:
         clock = surroundings.clock
-        turns = surroundings.turns or Turns()
+        turns = surroundings.turns or Turns(role=role)
         self._clock = clock
         self._read: dict[str, Document] = {}
         self._reading: dict[str, asyncio.Future[None]] = {}
@@ -225,7 +227,8 @@ def _portal_sign_in(account: Account, clock: Clock) -> Grants:
         form = {"Email": credentials["username"], "Password": credentials["password"]}
         form[pages.ANTI_FORGERY] = token
         answer = await desk.post(LOGIN, deadline, form=form, headers={"Referer": f"{root}/ui/"})
-        if answer.status == 200 and pages.is_login(answer.text):
+        back = LOGIN.lower() in answer.headers.get("location", "").lower()
+        if back or (answer.status == 200 and pages.is_login(answer.text)):
             raise AuthFailed(f"{answer.where}: the portal asks for the e-mail address and the password again")
         if answer.status not in (302, 303) and (error := answer.error()) is not None:
             raise error

@@ -33,7 +33,14 @@ def open_control(family: Family, config: DeviceConfig, surroundings: Surrounding
     """Return an inverter or a site of an account, opened for control; nothing is sent yet."""
     assert isinstance(family, RedbackFamily)
     assert config.account is not None
-    make = partial(Cloud, config.account, spec=family.spec, surroundings=surroundings, link=HttpControlLink)
+    make = partial(
+        Cloud,
+        config.account,
+        spec=family.spec,
+        surroundings=surroundings,
+        link=HttpControlLink,
+        role="control",
+    )
     lease = surroundings.accounts.share(config.account, make, use="control")
     source = RedbackSource(family.spec, family.values, config, lease, surroundings.clock)
     api, portal = lease.shared.api, lease.shared.portal
