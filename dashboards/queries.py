@@ -106,6 +106,32 @@ def commanded(which: Literal["desired", "written", "observed"]) -> str:
     return f"max by (device, state) ({limits}) < 1e9"
 
 
+def ask_of_controller(metric: str) -> str:
+    """Return what the controller tells of the chosen devices."""
+    return chosen(f"sunhelm_controller_{metric}", devices=COMMANDED)
+
+
+def seconds_different() -> str:
+    """Return for how long each state of a device has not been what it shall be."""
+    return f"max by (device, state) ({ask_of_controller('differs_seconds')})"
+
+
+def claims_by_policy(combine: Literal["sum", "sum by (policy)"]) -> str:
+    """Return how many claims live."""
+    return f"{combine} (sunhelm_controller_claims)"
+
+
+def changes_of_claims(within: str) -> str:
+    """Return how often the number of claims of any policy has changed."""
+    return f"sum(changes(sunhelm_controller_claims[{within}]))"
+
+
+def writes_within(time: str) -> str:
+    """Return the commands that have ended within a time, by state and outcome; also the first of a kind."""
+    writes = ask_of_controller("writes_total")
+    return f"(increase({writes}[{time}]) or ({writes} unless {writes} offset {time})) > 0"
+
+
 def highest_voltage() -> str:
     """Return the voltage of the phase that has most."""
     return f"max({chosen('solar_grid_phase_voltage_volts')})"

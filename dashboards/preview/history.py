@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from structlog.testing import capture_logs
 
+from dashboards.preview.commands import commands
 from dashboards.preview.companions import EXPORT_LIMIT_W, companions
 from dashboards.preview.inverters import inverters
 from dashboards.preview.schedules import schedules
@@ -101,9 +102,13 @@ class History:
     def add_companions(self) -> None:
         """Add what else is known beside the house."""
         times = self.span.scrapes()
-        for name, labels, value, time in chain(
-            companions(DEVICE, times), schedules(DEVICE, times), inverters(DEVICE, times, SEED)
-        ):
+        known = chain(
+            companions(DEVICE, times),
+            schedules(DEVICE, times),
+            inverters(DEVICE, times, SEED),
+            commands(DEVICE, times),
+        )
+        for name, labels, value, time in known:
             self.lines.setdefault(name, []).append(f"{_series(name, labels)} {value!r} {time}\n")
 
     def write(self, file: TextIO, mode: Mode) -> None:
