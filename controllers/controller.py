@@ -20,16 +20,8 @@ from controllers.errands import TaskErrand
 from controllers.fleet import Fleet, Open, controlled
 from controllers.inbox import Inbox, judged
 from controllers.journal import Journal, JournalError, Statement
-from controllers.ledger import (
-    Ledger,
-    after_alerts,
-    after_listing,
-    after_time,
-    difference,
-    rebound,
-    recall,
-    transition,
-)
+from controllers.judgement import after_alerts, after_listing, after_time
+from controllers.ledger import Ledger, difference, rebound, recall, transition
 from controllers.people import People
 from controllers.placing import ScheduleErrand
 from controllers.policies import Policies

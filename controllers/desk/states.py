@@ -10,7 +10,8 @@ from controllers.claims import PERSON, Claim, ClaimKey, End, Order, Terms
 from controllers.curtailment import Purpose
 from controllers.desk.office import told
 from controllers.desk.once import Once
-from controllers.ledger import Ledger, after_hold, after_person, after_release
+from controllers.judgement import after_hold, after_person, after_release
+from controllers.ledger import Ledger
 from controllers.limits import is_limit
 from controllers.orders import Wanted, check_hazard, needs_confirmation, wanted
 from controllers.people import (

@@ -9,18 +9,10 @@ import pytest
 from controllers.alerts import Alert, Status
 from controllers.claims import ClaimKey, End, Terms
 from controllers.journal import Journal
-from controllers.ledger import (
-    Ledger,
-    after_alerts,
-    after_hold,
-    after_listing,
-    after_release,
-    after_time,
-    difference,
-    rebound,
-    recall,
-)
-from controllers.policies import AlertmanagerSection, HeartbeatSection, Policies, Policy
+from controllers.judgement import after_alerts, after_hold, after_listing, after_release, after_time
+from controllers.ledger import Ledger, difference, rebound, recall
+from controllers.policies import AlertmanagerSection, HeartbeatSection, Policies, Policy, TaskPolicy
+from controllers.tasks import TaskOutcome
 from sunhelm.devices.control import Action, Limit
 from sunhelm.devices.device_config import DeviceConfig
 
@@ -244,3 +236,15 @@ async def test_the_journal_brings_back_the_same_ledger(curtailed: Ledger, tmp_pa
     assert recall(journal, POLICIES, 150.0) == held
     assert journal.read("SELECT what FROM transitions") == [("made",)]
     journal.close()
+
+
+def test_a_task_that_has_not_begun_goes_with_its_policy(ledger: Ledger) -> None:
+    clock = TaskPolicy(name="clock", match={"alertname": "Price"}, action=Action.SET_CLOCK, devices=("roof",))
+    policies = replace(POLICIES, tasks={"clock": clock})
+    asked_for = after_alerts(ledger, policies, [price()])
+    (task,) = asked_for.tasks.values()
+    assert task.open
+    assert rebound(asked_for, policies, 110.0).tasks == asked_for.tasks
+
+    (gone,) = rebound(asked_for, POLICIES, 110.0).tasks.values()
+    assert (gone.outcome, gone.reason) == (TaskOutcome.REFUSED, "policy_gone")

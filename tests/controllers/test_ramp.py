@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from controllers import ledger as ledgers
 from controllers.claims import Claim, End
 from controllers.demand import fading
+from controllers.judgement import after_release
 from sunhelm.devices.control import UNLIMITED, Limit, Storage
 
 
@@ -57,7 +57,7 @@ async def test_only_what_wears_out_no_memory_is_let_go_slowly(
     slow = replace(claim, order=replace(claim.order, terms=replace(claim.order.terms, release_ramp_s=300.0)))
     await controller.change(lambda ledger: replace(ledger, claims={claim.key: slow}))
     now = controller.time.now()
-    await controller.change(lambda ledger: ledgers.after_release(ledger, claim.key, now))
+    await controller.change(lambda ledger: after_release(ledger, claim.key, now))
     handle.writes.clear()
     for _ in range(32):
         await household.step(after_s=10)
