@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, Protocol
+from urllib.parse import parse_qsl
 from zoneinfo import ZoneInfo
 
 from aiohttp import hdrs, web
@@ -27,6 +28,7 @@ from sunhelm.service.access import VISITOR
 
 REFRESH_S: Final = 10
 MOST_FORM_BYTES: Final = 4096
+_MOST_FIELDS: Final = 10
 
 _DURATIONS: Final = {
     "30min": ("30 minutes", 1800.0),
@@ -170,19 +172,19 @@ class Page:
             problem = _not_our_form(request)
             if problem is not None:
                 return self._refused(request, *problem)
-            fields = await request.post()
-            token, lasting = fields.get("token"), fields.get("for", "1h")
+            fields = await _fields(request)
+            token, lasting = fields.get("token", ""), fields.get("for", "1h")
             try:
                 deed = deed_of(request)
                 act = f"{request.path} {deed.about}"
-                self._tokens.use(token if isinstance(token, str) else "", request[VISITOR], act)
+                self._tokens.use(token, request[VISITOR], act)
             except Refused as refused:
                 return self._refused(request, STATUS[refused.reason], refused.mistakes)
             except BadToken:
                 return self._refused(request, 403, ("The form is too old, or not one of ours. Start again.",))
             except UsedToken:
                 raise web.HTTPSeeOther("/") from None
-            if not isinstance(lasting, str) or lasting not in _DURATIONS:
+            if lasting not in _DURATIONS:
                 return self._refused(request, 400, ("That is none of the times to choose from.",))
             return await self._done(request, deed, lasting)
 
@@ -297,6 +299,17 @@ class Page:
 
     def _view(self) -> View:
         return View(self._backstage.now(), self._backstage.zone)
+
+
+async def _fields(request: web.Request) -> dict[str, str]:
+    """Return the fields of a form; one that cannot be read, or gives a field twice, has none that count."""
+    body = (await request.read()).decode(errors="replace")
+    try:
+        pairs = parse_qsl(body, keep_blank_values=True, max_num_fields=_MOST_FIELDS)
+    except ValueError:
+        return {}
+    fields = dict(pairs)
+    return fields if len(fields) == len(pairs) else {}
 
 
 def _not_our_form(request: web.Request) -> tuple[int, tuple[str, ...]] | None:
