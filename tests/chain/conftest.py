@@ -77,7 +77,7 @@ class Timing:
     scrape_s: int = 1
     evaluation_s: int = 1
     group_wait_s: int = 0
-    heartbeat_late_s: int = 5
+    heartbeat_late_s: int = 8
     lease_s: int = 30
 
 

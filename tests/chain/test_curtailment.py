@@ -28,7 +28,7 @@ ONE_STEP_W: Final = 60.0
 async def test_the_export_stops_with_a_negative_price_and_returns_with_a_positive_one(
     roof: Any, run_chain: Callable[..., Any], eventually_true: Callable[..., Any]
 ) -> None:
-    begins = time.time() + 25.0
+    begins = time.time() + 35.0
     ends = begins + 15.0
     roof.tell_prices((begins, ends))
     capacity_w = roof.box.export_limit_w

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import time
 import urllib.parse
@@ -97,6 +98,15 @@ def test_the_rules_are_loaded_and_no_rule_fails(demo: Any, query: Any) -> None:
     groups = json.loads(demo.page(f"{demo.prometheus}/api/v1/rules"))["data"]["groups"]
     assert groups
     assert {rule["health"] for group in groups for rule in group["rules"]} <= {"ok", "unknown"}
+
+
+def test_the_controller_listens_to_alertmanager_and_commands_nothing_yet(demo: Any, query: Any) -> None:
+    if shutil.which("prometheus-alertmanager") is None:
+        pytest.skip("Alertmanager is not installed (Debian: apt-get install prometheus-alertmanager)")
+    eventually(lambda: query("sunhelm_controller_alertmanager_age_seconds"), bool)
+    claims = query("sunhelm_controller_claims")
+    assert {series["value"][1] for series in claims} == {"0"}
+    assert json.loads(demo.page(f"{demo.alertmanager}/api/v2/status"))["cluster"]["status"] == "disabled"
 
 
 def test_the_exporter_tells_about_itself(query: Any) -> None:
