@@ -133,13 +133,14 @@ class Page:
             unread = []
         except JournalError as error:
             done, asked, unread = (), [], [f"The journal cannot be read: {error}."]
+        told = _TOLD.get(request.query.get("told", ""), "")
         events = sorted([*done, *asked], key=lambda event: event.at, reverse=True)[:MOST_EVENTS]
         return self._page(
             request,
             "status.html",
             title=f"Sunhelm {self._backstage.site}",
-            refresh=REFRESH_S,
-            told=_TOLD.get(request.query.get("told", ""), ""),
+            refresh=f"{REFRESH_S}; url=/" if told else str(REFRESH_S),
+            told=told,
             notes=[*unread, *self._backstage.concerns(), *view.notes(devices, claims)],
             devices=[view.device(device) for device in devices],
             claims=[view.claim(claim) for claim in claims],

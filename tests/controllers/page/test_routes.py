@@ -113,7 +113,9 @@ async def test_a_claim_is_released_by_its_form(client: Client, people: Any) -> N
     assert "Then roof gets back what it had" in asked
     assert (status, where) == (303, "/?told=released")
     assert people.done == [("release", "price:f/1")]
-    page = str(Texts(await read(client, where)))
+    html = await read(client, where)
+    assert '<meta http-equiv="refresh" content="10; url=/">' in html
+    page = str(Texts(html))
     assert "The claim is released." in page
     assert "release price:f/1 request · anna · done" in page
 
