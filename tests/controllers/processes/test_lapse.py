@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -42,6 +43,13 @@ ISLAND: Final = {
 }
 
 
+async def seen_to_work(controller: Any) -> None:
+    """Wait until the controller has seen what no register tells: that the battery does as it was told."""
+    while 'outcome="effect_seen"' not in await controller.metrics():
+        assert controller.process.poll() is None, controller.log
+        await asyncio.sleep(0.05)
+
+
 async def test_a_killed_controller_leaves_the_battery_to_the_device_after_its_time(
     tie: Callable[..., Any], words: Any, wait_until: Callable[..., Any], tmp_path: Path
 ) -> None:
@@ -64,6 +72,7 @@ async def test_a_killed_controller_leaves_the_battery_to_the_device_after_its_ti
             await controller.deliver(words.firing("Watchdog"), words.firing("Price"))
             await wait_until(lambda: len(log.writes), lambda count: count >= 3, controller)
             await wait_until(battery_w, lambda watts: watts < -300, controller)
+            await seen_to_work(controller)
             controller.kill()
             killed_at = time.monotonic()
             assert controls.obeys == "setpoint"
