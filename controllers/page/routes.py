@@ -237,10 +237,33 @@ class Page:
         lines = [f"{what}, asked for by {cause_words(claim.cause)}, for {view.age}."]
         if claim.ended:
             lines.append("It has ended without a word; releasing it ends the fail-safe that holds.")
-        lines.append(f"Then {claim.device} gets back what it had, unless others ask for something.")
+        lines.append(self._then(claim))
         if claim.cause not in ("person", "schedule"):
             lines.append("While its alert still fires, it is not made again.")
         return lines
+
+    def _then(self, claim: ClaimRecord) -> str:
+        """Return what comes after a claim is released."""
+        people = self._backstage.people
+        others = [
+            value_words(each.value)
+            for each in people.claims()
+            if (each.device, each.state) == (claim.device, claim.state) and each.id != claim.id
+        ]
+        if others:
+            return f"Others ask there for something still: {', '.join(others)}."
+        state = next(
+            (
+                state
+                for device in people.devices()
+                for state in device.states
+                if (device.name, state.key) == (claim.device, claim.state)
+            ),
+            None,
+        )
+        if state is None or state.baseline in ("", "nothing", "unknown"):
+            return f"Then {claim.device} gets back what it had."
+        return f"Then {claim.device} gets back what it had: {value_words(state.baseline)}."
 
     def _hold(self, request: web.Request) -> Deed:
         people, device = self._backstage.people, self._device(request)

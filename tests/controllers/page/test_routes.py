@@ -110,7 +110,7 @@ async def test_a_claim_is_released_by_its_form(client: Client, people: Any) -> N
     status, where = await send(client, RELEASE, await token_of(client, RELEASE))
 
     assert "Export limit of roof: at most 0 W, asked for by policy price, for 1 h 5 min." in asked
-    assert "Then roof gets back what it had" in asked
+    assert "Then roof gets back what it had: no limit." in asked
     assert (status, where) == (303, "/?told=released")
     assert people.done == [("release", "price:f/1")]
     html = await read(client, where)
@@ -118,6 +118,12 @@ async def test_a_claim_is_released_by_its_form(client: Client, people: Any) -> N
     page = str(Texts(html))
     assert "The claim is released." in page
     assert "release price:f/1 request · anna · done" in page
+
+
+async def test_the_form_tells_who_else_asks(client: Client, people: Any) -> None:
+    people.made = (*people.made, replace(people.made[0], id="other", value="limit 4000W"))
+
+    assert "Others ask there for something still: at most 4\u202f000 W." in await read(client, RELEASE)
 
 
 async def test_showing_a_form_does_nothing(client: Client, people: Any) -> None:
