@@ -11,7 +11,7 @@ from grafana_foundation_sdk.models import dashboard as model
 from dashboards.panels import Frame, Series, board_of, chart, listing, number, states
 from dashboards.queries import chosen
 
-_AT: Final = {"unit": "dateTimeAsLocal"}
+_AT: Final = {"unit": "time:YYYY-MM-DD HH:mm"}
 _WATTS: Final = {"unit": "watt"}
 _IN_FORCE: Final = {"mappings": [states({0: ("to come", "text"), 1: ("now", "green")})]}
 _REFUSED: Final = 'reason=~"auth_failed|rate_limited"'
@@ -68,7 +68,7 @@ def _now() -> tuple[stat.Panel, ...]:
             Frame(
                 "Schedules not obeyed",
                 "Schedules that run while the inverter does something else.",
-                "-",
+                _NOTHING,
                 6,
                 4,
             ),
@@ -117,12 +117,13 @@ def _refusals() -> timeseries.Panel:
 def _of_schedule(what: str) -> str:
     """Return a number of each schedule, with what is known of it in words."""
     metric, info = chosen(f"solar_redback_schedule_{what}"), chosen("solar_redback_schedule_info")
-    return f"{metric} * on (site, device, schedule) group_left (mode, notes, repeats) {info}"
+    told = f"{metric} * on (site, device, schedule) group_left (mode, notes, repeats) {info}"
+    return f"max by (device, mode, repeats, notes, schedule) ({told})"
 
 
 def _of_envelope(what: str) -> str:
     metric, info = chosen(f"solar_redback_envelope_{what}"), chosen("solar_redback_envelope_info")
-    return f"{metric} * on (site, device, event) group_left (status) {info}"
+    return f"max by (device, event, status) ({metric} * on (site, device, event) group_left (status) {info})"
 
 
 def _schedules() -> table.Panel:
@@ -134,7 +135,7 @@ def _schedules() -> table.Panel:
             Series("Power", _of_schedule("power_watts"), _WATTS),
             Series("Runs", _of_schedule("active"), _IN_FORCE),
         ],
-        labels=("device", "mode", "repeats", "notes"),
+        labels=("device", "mode", "repeats", "notes", "schedule"),
     )
 
 
