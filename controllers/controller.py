@@ -31,9 +31,10 @@ from controllers.schema import retention
 from controllers.statuses import Observer
 from controllers.steady import SteadyTime
 from controllers.values import words
+from controllers.views import cause
 from controllers.watchdog import WatchdogReset
 from sunhelm.devices.clock import SYSTEM_CLOCK, Clock
-from sunhelm.devices.control import ControlledDevice, Storage
+from sunhelm.devices.control import UNLIMITED, Action, ControlledDevice, Limit, PowerLimit, Storage
 from sunhelm.devices.device_config import DeviceConfig
 from sunhelm.devices.site import Site
 
@@ -168,7 +169,7 @@ class Controller:
             if what is not None:
                 _log.info(
                     f"claim_{what}",
-                    policy=key.policy,
+                    cause=cause(key.policy),
                     device=key.device,
                     fingerprint=key.fingerprint,
                     state=claim.order.state,
@@ -267,6 +268,7 @@ class Controller:
             observer=self._observer,
             ours=self.policies.values(config.name),
             allowed=config.control.allow,
+            defaults=dict(_defaults(config)),
         )
         reset = None
         if device.watchdog is not None:
@@ -285,3 +287,9 @@ def _ramped(config: DeviceConfig, device: ControlledDevice) -> Iterator[tuple[st
             top = config.rated_power or handle.promise.high
             if top is not None:
                 yield handle.promise.key, top
+
+
+def _defaults(config: DeviceConfig) -> Iterator[tuple[str, PowerLimit]]:
+    """Yield what the owner has without us, by state."""
+    for action, limit in config.control.default.items():
+        yield state_of(Action(action)), UNLIMITED if isinstance(limit, str) else Limit(limit)

@@ -322,14 +322,20 @@ class PoliciesCheck:
             refusal = self._task_refusal(device, Action.SET_CLOCK)
             if refusal is not None:
                 yield self._document.mistake((*path, "clock_sync"), refusal)
+        limiting = sorted(action.value for action in LIMITING)
+        for name in device.control.default:
+            if name not in limiting:
+                message = f"is not one of {listed(limiting)}.{did_you_mean(name, limiting)}".removesuffix(".")
+                yield self._document.mistake((*path, "default", name), message, at_key=True)
         for name, fail_safe in device.control.fail_safe.items():
             where: KeyPath = (*path, "fail_safe", name)
             if name not in names:
                 message = f"is not an action.{did_you_mean(name, names)}".removesuffix(".")
                 yield self._document.mistake(where, message, at_key=True)
             elif isinstance(fail_safe, FailSafeLimit) and Action(name) not in LIMITING:
-                limiting = listed(sorted(action.value for action in LIMITING))
-                message = f"a limit in watts is a fail-safe of {limiting} only; write hold or baseline"
+                message = (
+                    f"a limit in watts is a fail-safe of {listed(limiting)} only; write hold or baseline"
+                )
                 yield self._document.mistake(where, message)
 
     def _refuse_conflict(self, first: Policy, second: Policy) -> None:

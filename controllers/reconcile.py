@@ -54,7 +54,8 @@ class Reconciler:
     """Keeps one device in the state that is asked for.
 
     `asked` tells what is asked of each state now, `ours` the values that policies ask of each at all, and
-    `allowed` the actions that the site file lets them ask. `hands` is held by whoever speaks with the device.
+    `allowed` the actions that the site file lets them ask; `defaults` is what the owner has without us, for
+    when the journal cannot tell. `hands` is held by whoever speaks with the device.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class Reconciler:
         observer: Observer,
         ours: Mapping[str, tuple[Value, ...]] | None = None,
         allowed: Collection[str] = (),
+        defaults: Mapping[str, Value] | None = None,
     ) -> None:
         self.device = device
         self.statuses: dict[str, Status] = {}
@@ -75,6 +77,7 @@ class Reconciler:
         self.keeping = Keeping(device, journal, time)
         self.ours: Mapping[str, tuple[Value, ...]] = {} if ours is None else ours
         self.allowed = allowed
+        self.defaults: Mapping[str, Value] = {} if defaults is None else defaults
         self.hands = asyncio.Lock()
         self._asked = asked
         self._clock = clock
@@ -148,12 +151,13 @@ class Reconciler:
     async def set_baseline(self, state: str, value: Value, *, written: bool = False) -> None:
         """Let a person say what the owner's value is; ends standing back. Raises DeviceError.
 
-        With `written`, the device gets it in place of what is found there, whatever that is.
+        With `written`, the device gets it in place of what is found there, whatever that is; so it does where
+        it was not known before whether that is the owner's.
         """
         async with self.hands, self.device.turn(Deadline.after(EXCHANGE_S, self._clock)):
             await self.keeping.identify(self._clock)
             kept = self.keeping.of(state)
-            if written:
+            if written or isinstance(kept.baseline, Unknown):
                 found = await self.device.handles[state].observe(Deadline.after(EXCHANGE_S, self._clock))
                 replaced = kept.written if isinstance(found, Unknown) else (found, *kept.written)
                 others = tuple(dict.fromkeys(each for each in replaced if each != value))
@@ -229,7 +233,7 @@ class Reconciler:
             step = decide(self._state(handle, demand, observed), handle.equal)
             match step:
                 case Adopt():
-                    await self._adopt(handle, step)
+                    await self._adopt(handle, step, observed)
                 case Write():
                     outcome = await self._write(handle, step, demand)
                     if not outcome.done:
@@ -256,10 +260,15 @@ class Reconciler:
             case StandBack() if reason in _LASTING and not kept.stood_back:
                 await self.keeping.keep(state, replace(kept, stood_back=reason))
 
-    async def _adopt(self, handle: Handle, step: Adopt) -> None:
+    async def _adopt(self, handle: Handle, step: Adopt, observed: Value | Unknown) -> None:
         state, now = handle.promise.key, self._time.now()
         kept = self.keeping.of(state)
         adopted = replace(kept, baseline=step.value, proven=False if step.foreign else kept.proven)
+        default = self.defaults.get(state)
+        if isinstance(step.value, Unknown) and default is not None and not isinstance(observed, Unknown):
+            # It is one of ours that is found, and the owner has said what there would be without us.
+            written = tuple(dict.fromkeys((*kept.written, observed)))
+            adopted = replace(adopted, baseline=default, written=written)
         if step.foreign:
             adopted = replace(adopted, foreign=(*kept.foreign, now))
             self._observer.foreign(self.device.name, state)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Annotated, Final, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag
+from pydantic import BeforeValidator, Discriminator, Field, PlainValidator, Tag
 
 from sunhelm.configuration.mistakes import did_you_mean, found
 from sunhelm.configuration.secrets import SecretFile, SecretVariable
@@ -162,11 +162,21 @@ FailSafe = Annotated[
 limit."""
 
 
+def _default_limit(value: object) -> object:
+    return value if value == "unlimited" else FailSafeLimit.model_validate({"limit": value}).limit
+
+
+DefaultLimit = Annotated[float | Literal["unlimited"], PlainValidator(_default_limit)]
+"""What limits without us: so many watts, or nothing."""
+
+
 class Control(Section):
     """What may be commanded on a device: nothing, unless it is enabled and the action allowed.
 
     `fail_safe` says for each action what stays when its claim expires. `allow_unlimited` is how long a
-    watchdog reset may lift the export limit. With `clock_sync` its clock is set once a day.
+    watchdog reset may lift the export limit. With `clock_sync` its clock is set once a day. `default` says
+    for each limit what the owner has there without us: for the case that the journal is lost while one of
+    our limits stands.
     """
 
     enabled: bool = False
@@ -174,6 +184,7 @@ class Control(Section):
     fail_safe: Mapping[str, FailSafe] = Field(default_factory=dict)
     allow_unlimited: Seconds | None = None
     clock_sync: Literal["daily"] | None = None
+    default: Mapping[str, DefaultLimit] = Field(default_factory=dict)
 
 
 class ExportRange(Section):

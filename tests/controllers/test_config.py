@@ -419,3 +419,15 @@ def test_the_production_of_a_group_is_shared_by_rated_power(tmp_path: Path) -> N
 )
 def test_what_is_wrong_with_a_group_is_said(tmp_path: Path, text: str, words: str) -> None:
     assert any(words in mistake for mistake in mistakes(tmp_path, text))
+
+
+def test_the_owner_may_say_what_there_is_without_us(tmp_path: Path) -> None:
+    def with_default(text: str) -> str:
+        return SITE.replace("allow: [limit_export]}}\n  shed", f"default: {text}}}}}\n  shed")
+
+    site = load(tmp_path, with_default("{limit_export: unlimited, limit_production: 8kW}")).site
+    assert site.devices["roof"].control.default == {"limit_export": "unlimited", "limit_production": 8000.0}
+    (mistake,) = mistakes(tmp_path, with_default("{charge: unlimited}"))
+    assert "charge: is not one of limit_export or limit_production" in mistake
+    (mistake,) = mistakes(tmp_path, with_default("{limit_export: none}"))
+    assert "is not an amount in watts" in mistake
