@@ -6,10 +6,9 @@ import asyncio
 import base64
 import hashlib
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final, Protocol
-from urllib.parse import parse_qsl
 from zoneinfo import ZoneInfo
 
 from aiohttp import hdrs, web
@@ -19,16 +18,15 @@ from markupsafe import Markup
 from controllers.api.problems import STATUS, Refusal
 from controllers.api.requests import Requests, Said
 from controllers.journal import JournalError
+from controllers.page.deeds import Deed, DeedOf, end_hold, hold, release
+from controllers.page.forms import fields_of, not_our_form
 from controllers.page.tokens import BadToken, Tokens, UsedToken
-from controllers.page.view import MOST_EVENTS, View, cause_words
-from controllers.page.words import state_words, value_words
-from controllers.people import ClaimRecord, DeviceRecord, People, RefusalReason, Refused
+from controllers.page.view import MOST_EVENTS, View
+from controllers.people import People, Refused
 from sunhelm import __version__
 from sunhelm.service.access import VISITOR
 
 REFRESH_S: Final = 10
-MOST_FORM_BYTES: Final = 4096
-_MOST_FIELDS: Final = 10
 
 _DURATIONS: Final = {
     "30min": ("30 minutes", 1800.0),
@@ -73,23 +71,6 @@ class Backstage(Protocol):
         """Return what is wrong around the devices: a sentence each."""
 
 
-@dataclass(frozen=True, slots=True)
-class Deed:
-    """One thing that a form does: what is asked, and how it is done with the form's fields.
-
-    `about` tells what it is done to from what may stand in its place when the form is sent.
-    """
-
-    question: str
-    lines: tuple[str, ...]
-    button: str
-    device: str
-    told: str
-    do: Callable[[float], Awaitable[object]]
-    lasting: bool = False
-    about: str = ""
-
-
 class Page:
     """The page and its forms."""
 
@@ -115,9 +96,9 @@ class Page:
         """Add the routes to an application."""
         app.router.add_get("/", self._status)
         forms = {
-            "/claims/{claim}/release": self._release,
-            "/devices/{device}/hold": self._hold,
-            "/devices/{device}/end-hold": self._end_hold,
+            "/claims/{name}/release": release,
+            "/devices/{name}/hold": hold,
+            "/devices/{name}/end-hold": end_hold,
         }
         for path, deed in forms.items():
             app.router.add_get(path, self._ask(deed))
@@ -148,10 +129,10 @@ class Page:
             events=[view.event(event) for event in events],
         )
 
-    def _ask(self, deed_of: Callable[[web.Request], Deed]) -> Handler:
+    def _ask(self, deed_of: DeedOf) -> Handler:
         async def ask(request: web.Request) -> web.StreamResponse:
             try:
-                deed = deed_of(request)
+                deed = deed_of(self._backstage.people, self._view(), request.match_info["name"])
             except Refused as refused:
                 return self._refused(request, STATUS[refused.reason], refused.mistakes)
             return self._page(
@@ -168,15 +149,15 @@ class Page:
 
         return ask
 
-    def _do(self, deed_of: Callable[[web.Request], Deed]) -> Handler:
+    def _do(self, deed_of: DeedOf) -> Handler:
         async def do(request: web.Request) -> web.StreamResponse:
-            problem = _not_our_form(request)
+            problem = not_our_form(request)
             if problem is not None:
                 return self._refused(request, *problem)
-            fields = await _fields(request)
+            fields = await fields_of(request)
             token, lasting = fields.get("token", ""), fields.get("for", "1h")
             try:
-                deed = deed_of(request)
+                deed = deed_of(self._backstage.people, self._view(), request.match_info["name"])
                 act = f"{request.path} {deed.about}"
                 self._tokens.use(token, request[VISITOR], act)
             except Refused as refused:
@@ -198,7 +179,7 @@ class Page:
                 visitor=request[VISITOR],
                 operation=request.path.rpartition("/")[2].replace("-", "_"),
                 device=deed.device,
-                text=(text := f"for {lasting}" if deed.lasting else request.match_info.get("claim", "")),
+                text=(text := f"for={lasting}" if deed.lasting else f"id={request.match_info['name']}"),
                 content=text,
             )
 
@@ -215,88 +196,6 @@ class Page:
         if answered.problem is not None:
             return self._refused(request, answered.problem.status, (answered.problem.detail,))
         raise web.HTTPSeeOther(f"/?told={deed.told}")
-
-    def _release(self, request: web.Request) -> Deed:
-        people, id_ = self._backstage.people, request.match_info["claim"]
-        claim = next((each for each in people.claims() if each.id == id_), None)
-        if claim is None:
-            raise Refused(RefusalReason.NOT_FOUND, "There is no such claim any more.")
-        return Deed(
-            question=f"Release the claim on {claim.device}?",
-            lines=tuple(self._about(claim)),
-            button="Release it",
-            device=claim.device,
-            told="released",
-            do=lambda _: people.release(id_),
-            about=f"{claim.made_at} {claim.value} {claim.ended}",
-        )
-
-    def _about(self, claim: ClaimRecord) -> list[str]:
-        what = f"{state_words(claim.state)} of {claim.device}: {value_words(claim.value)}"
-        view = self._view().claim(claim)
-        lines = [f"{what}, asked for by {cause_words(claim.cause)}, for {view.age}."]
-        if claim.ended:
-            lines.append("It has ended without a word; releasing it ends the fail-safe that holds.")
-        lines.append(self._then(claim))
-        if claim.cause not in ("person", "schedule"):
-            lines.append("While its alert still fires, it is not made again.")
-        return lines
-
-    def _then(self, claim: ClaimRecord) -> str:
-        """Return what comes after a claim is released."""
-        people = self._backstage.people
-        others = [
-            value_words(each.value)
-            for each in people.claims()
-            if (each.device, each.state) == (claim.device, claim.state) and each.id != claim.id
-        ]
-        if others:
-            return f"Others ask there for something still: {', '.join(others)}."
-        state = next(
-            (
-                state
-                for device in people.devices()
-                for state in device.states
-                if (device.name, state.key) == (claim.device, claim.state)
-            ),
-            None,
-        )
-        if state is None or state.baseline in ("", "nothing", "unknown"):
-            return f"Then {claim.device} gets back what it had."
-        return f"Then {claim.device} gets back what it had: {value_words(state.baseline)}."
-
-    def _hold(self, request: web.Request) -> Deed:
-        people, device = self._backstage.people, self._device(request)
-        return Deed(
-            question=f"Hold {device.name}?",
-            lines=(
-                f"Alerts make no claims on {device.name} for that time; those that live do not count.",
-                "A limit that an alert asks for is then not kept. What people ask for stays.",
-            ),
-            button="Hold it",
-            device=device.name,
-            told="held",
-            do=lambda lasting_s: people.hold(device.name, lasting_s=lasting_s),
-            lasting=True,
-        )
-
-    def _end_hold(self, request: web.Request) -> Deed:
-        people, device = self._backstage.people, self._device(request)
-        return Deed(
-            question=f"End the hold of {device.name}?",
-            lines=(f"Alerts that fire make claims on {device.name} again, at once.",),
-            button="End it",
-            device=device.name,
-            told="hold-ended",
-            do=lambda _: people.end_hold(device.name),
-        )
-
-    def _device(self, request: web.Request) -> DeviceRecord:
-        name = request.match_info["device"]
-        for device in self._backstage.people.devices():
-            if device.name == name:
-                return device
-        raise Refused(RefusalReason.UNKNOWN_DEVICE, "There is no such device.")
 
     def _refused(self, request: web.Request, status: int, lines: Sequence[str]) -> web.Response:
         return self._page(request, "refused.html", status=status, title="Not done", lines=lines)
@@ -323,27 +222,3 @@ class Page:
 
     def _view(self) -> View:
         return View(self._backstage.now(), self._backstage.zone)
-
-
-async def _fields(request: web.Request) -> dict[str, str]:
-    """Return the fields of a form; one that cannot be read, or gives a field twice, has none that count."""
-    body = (await request.read()).decode(errors="replace")
-    try:
-        pairs = parse_qsl(body, keep_blank_values=True, max_num_fields=_MOST_FIELDS)
-    except ValueError:
-        return {}
-    fields = dict(pairs)
-    return fields if len(fields) == len(pairs) else {}
-
-
-def _not_our_form(request: web.Request) -> tuple[int, tuple[str, ...]] | None:
-    """Return what is wrong with a request that should be a form of ours; None when nothing is."""
-    if request.content_type != "application/x-www-form-urlencoded":
-        return 415, ("A form is expected.",)
-    if (request.content_length or 0) > MOST_FORM_BYTES or request.content_length is None:
-        return 413, ("A form is not that long.",)
-    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get(hdrs.ORIGIN)
-    same = origin is not None and origin.partition("://")[2] == request.host
-    if not same or site not in (None, "same-origin"):
-        return 403, ("The form does not come from this page.",)
-    return None

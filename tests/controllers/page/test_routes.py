@@ -117,7 +117,7 @@ async def test_a_claim_is_released_by_its_form(client: Client, people: Any) -> N
     assert '<meta http-equiv="refresh" content="10; url=/">' in html
     page = str(Texts(html))
     assert "The claim is released." in page
-    assert "release price:f/1 request · anna · done" in page
+    assert "release id=price:f/1 request · anna · done" in page
 
 
 async def test_the_form_tells_who_else_asks(client: Client, people: Any) -> None:

@@ -204,4 +204,4 @@ async def test_a_person_logs_in_sees_a_claim_releases_it_and_sees_the_device_cha
     assert "roof export limit: at most 0 W policy" not in text
     await holds(box, CAPACITY_W)
     await browser.sees("restore")
-    await browser.sees(f"release {claim['id']} request · anna · done")
+    await browser.sees(f"release id={claim['id']} request · anna · done")
