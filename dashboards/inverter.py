@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from grafana_foundation_sdk.builders import bargauge, dashboard, stat, table, timeseries
@@ -105,7 +106,7 @@ def _strings_now() -> bargauge.Panel:
 
 
 def _string_power() -> timeseries.Panel:
-    frame = Frame("Power of the strings", "Power of each string or tracker, piled up.", _NO_STRING, 12, 9)
+    frame = Frame("Power of the strings", "Power of each string or tracker, piled up.", _NO_STRING, 8, 9)
     series = [Series("{{device}} {{string}}", chosen("solar_pv_string_power_watts"))]
     return stacked(chart(frame, "watt", series), opacity=60)
 
@@ -115,7 +116,7 @@ def _string_voltage() -> timeseries.Panel:
         "Voltage of the strings",
         "A string that is cut off has none; one that is open has more than its neighbours, and no current.",
         _NO_STRING,
-        12,
+        8,
         9,
     )
     return chart(frame, "volt", [Series("{{device}} {{string}}", chosen("solar_pv_string_voltage_volts"))])
@@ -126,17 +127,17 @@ def _string_current() -> timeseries.Panel:
         "Current of the strings",
         "Strings of one roof with one kind of modules have the same current.",
         "No device tells the currents of its strings",
-        12,
         8,
+        9,
     )
     return chart(frame, "amp", [Series("{{device}} {{string}}", chosen("solar_pv_string_current_amperes"))])
 
 
 def _string_table() -> table.Panel:
-    frame = Frame("Strings now", "Each string: what it gives, and how.", _NO_STRING, 12, 8)
+    frame = Frame("Strings now", "Each string: what it gives, and how.", _NO_STRING, 24, 7)
 
     def column(name: str, metric: str, unit: str) -> Series:
-        return Series(name, f"max by (device, string) ({chosen(metric)})", {"unit": unit, "decimals": 1})
+        return Series(name, f"max by (device, string) ({chosen(metric)})", _cells(unit))
 
     return listing(
         frame,
@@ -233,7 +234,7 @@ def _modules() -> timeseries.Panel:
         "Power of the modules",
         "What each optimizer gives; inverters renew it every five minutes.",
         _NO_OPTIMIZER,
-        12,
+        24,
         9,
     )
     return chart(
@@ -243,14 +244,14 @@ def _modules() -> timeseries.Panel:
 
 def _module_table() -> table.Panel:
     frame = Frame(
-        "Modules now", "Each optimizer: its string, what it gives, how warm it is.", _NO_OPTIMIZER, 12, 9
+        "Modules now", "Each optimizer: its string, what it gives, how warm it is.", _NO_OPTIMIZER, 24, 9
     )
     place = f"max by (device, optimizer, string, position) ({chosen('solar_huawei_optimizer_info')})"
 
     def column(name: str, metric: str, unit: str) -> Series:
         value = f"max by (device, optimizer) ({chosen(metric)})"
         query = f"{place} * on (device, optimizer) group_left () {value}"
-        return Series(name, query, {"unit": unit, "decimals": 1})
+        return Series(name, query, _cells(unit))
 
     return listing(
         frame,
@@ -260,3 +261,7 @@ def _module_table() -> table.Panel:
         ],
         labels=("device", "optimizer", "string", "position"),
     )
+
+
+def _cells(unit: str) -> Mapping[str, object]:
+    return {"unit": unit, "decimals": 1, "noValue": "-"}
