@@ -49,10 +49,8 @@ CONTROL: Final = {
         "set-clock": "set the clock of a device to the time of the site",
         "restart": "restart a device",
     },
-    "timed": {
-        "schedule": "make, show and delete schedules",
-        "envelope": "make, show and delete envelopes",
-    },
+    "schedules": {"schedule": "make, show and delete schedules"},
+    "envelopes": {"envelope": "make, show and delete envelopes"},
 }
 """What a person commands through a running controller, by the module in `sunhelm.cli.control`."""
 

@@ -1,75 +1,28 @@
-"""Commands about what is to happen at its time: schedules and envelopes."""
+"""`sunhelm schedule`: what is to happen at its time."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
+from sunhelm.cli.control.acts import acts, add_name, add_span, span
 from sunhelm.cli.control.client import Json, path_of
 from sunhelm.cli.control.command import (
     WRONG,
-    Act,
-    Command,
     Talk,
     add_consent_flags,
     add_output_flag,
     parameters_of,
 )
-from sunhelm.cli.control.connection import add_connection_flags
 from sunhelm.cli.control.words import moment, table
 
 _MOST_BYTES: Final = 256 * 1024
-_BOUNDS: Final = {
-    "import": "grid_import",
-    "export": "grid_export",
-    "charge": "charge",
-    "discharge": "discharge",
-    "generation": "generation",
-}
-
-
-def _acts(what: str, *acts: tuple[str, str, Callable[[argparse.ArgumentParser], None], Act]) -> Command:
-    """Return a command with acts of its own: `sunhelm schedule create ...`."""
-
-    def add(parser: argparse.ArgumentParser) -> None:
-        below = parser.add_subparsers(metavar="ACT", required=True)
-        for name, text, add_own, act in acts:
-            own = below.add_parser(
-                name, help=text, allow_abbrev=False, description=f"{text[0].upper()}{text[1:]}."
-            )
-            add_own(own)
-            add_connection_flags(own)
-            own.set_defaults(act=act)
-
-    async def act(talk: Talk) -> int:
-        chosen: Act = talk.arguments.act
-        return await chosen(talk)
-
-    return Command(what, f"make, show and delete {what}s", add, act, has_acts=True)
-
-
-def _add_name(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", metavar="NAME", help="the device, as the site file calls it")
-
-
-def _add_span(parser: argparse.ArgumentParser) -> None:
-    _add_name(parser)
-    parser.add_argument(
-        "--start", required=True, metavar="TIME", help="HH:MM for the next one, or like 2026-07-01T13:00"
-    )
-    parser.add_argument("--end", metavar="TIME", help="likewise; or --for")
-    parser.add_argument("--for", dest="lasting", metavar="TIME", help="for how long, such as 90min")
-
-
-def _span(arguments: argparse.Namespace) -> dict[str, str]:
-    return parameters_of(start=arguments.start, end=arguments.end, duration=arguments.lasting)
 
 
 def _add_create(parser: argparse.ArgumentParser) -> None:
-    _add_span(parser)
+    add_span(parser)
     parser.add_argument(
         "--mode",
         default="force_charge",
@@ -85,7 +38,7 @@ async def _create(talk: Talk) -> int:
     body: Json = {
         "device": arguments.name,
         "mode": arguments.mode,
-        **_span(arguments),
+        **span(arguments),
         **parameters_of(power=arguments.power, target_soc=arguments.target_soc),
     }
     planned = await talk.client.post("/schedules/plan", body)
@@ -179,7 +132,7 @@ async def _delete(talk: Talk) -> int:
 
 
 def _add_import(parser: argparse.ArgumentParser) -> None:
-    _add_name(parser)
+    add_name(parser)
     parser.add_argument("file", metavar="FILE", help="CSV or JSON; - reads what is piped in")
     parser.add_argument("--replace", action="store_true", help="delete those of ours that they overlap")
     add_output_flag(parser)
@@ -211,71 +164,12 @@ def _file(path: Path) -> str:
         return file.read(_MOST_BYTES + 1).decode()
 
 
-def _add_envelope(parser: argparse.ArgumentParser) -> None:
-    _add_span(parser)
-    for name in _BOUNDS:
-        parser.add_argument(f"--{name}", metavar="POWER", help=f"the most {name}, such as 5kW")
-    add_output_flag(parser)
-    parser.add_argument("--yes", action="store_true", help="do what is dangerous without asking")
-
-
-async def _create_envelope(talk: Talk) -> int:
-    arguments = talk.arguments
-    bounds = parameters_of(**{name: getattr(arguments, name) for name in _BOUNDS})
-    made = await talk.confirmed("/envelopes", {"device": arguments.name, **_span(arguments), **bounds})
-    talk.tell(made, f"{made['id']}: {made['device']}, {', '.join(_bounds(made))}")
-    return 0
-
-
-def _bounds(envelope: Json) -> Iterator[str]:
-    for name, key in _BOUNDS.items():
-        if envelope[key] is not None:
-            yield f"{name} at most {envelope[key]:g}W"
-
-
-def _add_envelope_list(parser: argparse.ArgumentParser) -> None:
-    _add_name(parser)
-    add_output_flag(parser)
-
-
-async def _list_envelopes(talk: Talk) -> int:
-    told = await talk.client.get(path_of("devices", talk.arguments.name, "envelopes"))
-    rows = [
-        (each["id"], moment(each["start"]), moment(each["end"]), ", ".join(_bounds(each)))
-        for each in told["envelopes"]
-    ]
-    talk.tell(told, table(("ID", "START", "END", "BOUNDS"), rows, "There are none."))
-    return 0
-
-
-def _add_envelope_delete(parser: argparse.ArgumentParser) -> None:
-    _add_name(parser)
-    parser.add_argument("id", metavar="ID", help="the envelope, as `envelope list` has it")
-    add_output_flag(parser)
-
-
-async def _delete_envelope(talk: Talk) -> int:
-    arguments = talk.arguments
-    told = await talk.client.delete(path_of("devices", arguments.name, "envelopes", arguments.id))
-    talk.tell(told, f"{told['deleted']}: deleted")
-    return 0
-
-
 COMMANDS: Final = {
-    command.NAME: command
-    for command in (
-        _acts(
-            "schedule",
-            ("create", "make a schedule", _add_create, _create),
-            ("list", "show our schedules, or those on a device", _add_list, _list),
-            ("delete", "delete schedules of ours, on the device too", _add_delete, _delete),
-            ("import", "make all schedules of a file, or none", _add_import, _import),
-        ),
-        _acts(
-            "envelope",
-            ("create", "make bounds that a device keeps by itself", _add_envelope, _create_envelope),
-            ("list", "show the envelopes on a device", _add_envelope_list, _list_envelopes),
-            ("delete", "delete an envelope on a device", _add_envelope_delete, _delete_envelope),
-        ),
+    "schedule": acts(
+        "schedule",
+        ("create", "make a schedule", _add_create, _create),
+        ("list", "show our schedules, or those on a device", _add_list, _list),
+        ("delete", "delete schedules of ours, on the device too", _add_delete, _delete),
+        ("import", "make all schedules of a file, or none", _add_import, _import),
     )
 }
