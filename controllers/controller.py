@@ -40,8 +40,8 @@ from sunhelm.devices.site import Site
 
 TICK_S: Final = 1.0
 RETENTION_S: Final = 3600.0
-PROOF_S: Final = 10.0
-"""How often Alertmanager is asked while a claim only waits for the heartbeat."""
+OFTEN_S: Final = 10.0
+"""How often Alertmanager is asked while a claim only waits for the heartbeat, and when it did not answer."""
 
 _log = structlog.get_logger(__name__)
 
@@ -216,16 +216,16 @@ class Controller:
                     if failing:
                         _log.info("alertmanager_back")
                     failing = False
-                await self._until_next_poll(every_s)
+                often = failing or self.ledger.unproven
+                await self._until_next_poll(min(every_s, OFTEN_S) if often else every_s)
         finally:
             await alertmanager.close()
 
     async def _until_next_poll(self, every_s: float) -> None:
-        """Wait so long, or less: for a delivery, or while a proof is waited for. Never without a pause."""
+        """Wait so long, or until a delivery comes; never without a pause."""
         await self.clock.sleep(min(every_s, TICK_S))
-        rest_s = (min(every_s, PROOF_S) if self.ledger.unproven else every_s) - TICK_S
         waiting = {
-            asyncio.ensure_future(self.clock.sleep(max(0.0, rest_s))),
+            asyncio.ensure_future(self.clock.sleep(max(0.0, every_s - TICK_S))),
             asyncio.ensure_future(self._delivered.wait()),
         }
         try:

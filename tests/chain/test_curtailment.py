@@ -49,6 +49,7 @@ async def test_the_export_stops_with_a_negative_price_and_returns_with_a_positiv
         print(f"restored {restored - ends:.2f} s after it turned back")
         assert restored > ends
         await eventually_true(lambda: roof.export_w > 1_000, chain)
+        await eventually_true(lambda: len(roof.limits) >= 3, chain)
         assert [limit for _, limit in roof.limits] == [capacity_w, 0, capacity_w]
 
 
@@ -78,6 +79,7 @@ async def test_whatever_is_killed_the_limit_stays_until_the_price_turns(
         roof.tell_prices()
         await chain.programs["exporter"].start()
         await eventually_true(lambda: roof.box.export_limit_w == capacity_w, chain)
+        await eventually_true(lambda: len(roof.limits) >= 3, chain)
         assert [limit for _, limit in roof.limits] == [capacity_w, 0, capacity_w]
 
 

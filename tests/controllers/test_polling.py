@@ -17,7 +17,7 @@ from controllers.alertmanager import NotListed
 from controllers.alerts import Alert, Status
 from controllers.claims import Claim, Terms
 from controllers.config import Configuration
-from controllers.controller import PROOF_S, TICK_S, Controller
+from controllers.controller import OFTEN_S, TICK_S, Controller
 from controllers.journal import Journal
 from controllers.policies import AlertmanagerSection, HeartbeatSection, Policies, Policy
 from sunhelm.devices.control import Action, Limit
@@ -158,16 +158,20 @@ async def test_while_a_proof_is_waited_for_it_is_asked_often(
         claim = replace(claim_of(), resolved_at=1.0, told_at=1.0)
         asked.controller.ledger = replace(asked.controller.ledger, claims={claim.key: claim})
         await asked.clock.let(TICK_S)
-        assert asked.clock.sleeps() == [PROOF_S - TICK_S]
+        await asked.clock.let(LEASE_S / 3 - TICK_S)
+        await asked.clock.let(TICK_S)
+        assert asked.clock.sleeps() == [OFTEN_S - TICK_S]
 
 
-async def test_one_that_does_not_answer_is_asked_again_and_nothing_ends(polling: Callable[[], Any]) -> None:
+async def test_one_that_does_not_answer_is_asked_again_soon(polling: Callable[[], Any]) -> None:
     async with polling() as asked:
         asked.fails = True
+        await asked.clock.let(TICK_S)
+        await asked.clock.let(LEASE_S / 3 - TICK_S)
         for times in (2, 3, 4):
-            await asked.clock.let(TICK_S)
-            await asked.clock.let(LEASE_S / 3 - TICK_S)
             assert asked.times == times
+            await asked.clock.let(TICK_S)
+            await asked.clock.let(OFTEN_S - TICK_S)
 
 
 async def deliver(controller: Controller, name: str) -> None:
