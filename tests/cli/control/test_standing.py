@@ -1,40 +1,14 @@
-"""Commands that show what stands, end claims, hold, and make what is to happen at its time."""
+"""Commands that show what stands, end claims, hold, and say what the owner wants."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 Run = Callable[..., tuple[int, str, str]]
-SCHEDULE = {
-    "id": "s1",
-    "device": "roof",
-    "start": "2026-07-01T13:00:00Z",
-    "end": "2026-07-01T14:00:00Z",
-    "mode": "force_charge",
-    "watts": 2000.0,
-    "target_soc": 0.9,
-    "means": "kept",
-    "state": "planned",
-    "cause": "person",
-    "key": "",
-    "problem": "",
-}
-ENVELOPE = {
-    "id": "e1",
-    "device": "roof",
-    "start": "2026-07-01T13:00:00Z",
-    "end": "2026-07-01T14:00:00Z",
-    "grid_import": None,
-    "grid_export": 0.0,
-    "charge": None,
-    "discharge": 100.0,
-    "generation": None,
-}
 
 
 def test_claims_are_a_table(run: Run) -> None:
@@ -157,69 +131,6 @@ def test_capabilities_tell_what_stays(run: Run, controller: Any) -> None:
 
     assert "opt-in (allowed)" in out
     assert "C: If the controller dies, the last value stays." in out
-
-
-def test_a_schedule_is_planned_made_listed_and_deleted(run: Run, controller: Any) -> None:
-    controller.answers |= {
-        ("POST", "/schedules/plan"): SCHEDULE,
-        ("POST", "/schedules"): (201, SCHEDULE),
-        ("GET", "/schedules"): {"schedules": [SCHEDULE]},
-        ("DELETE", "/schedules/s1"): {**SCHEDULE, "state": "deleted"},
-        ("DELETE", "/devices/roof/schedules"): {"schedules": []},
-        ("GET", "/devices/roof/schedules"): {"entries": [{**SCHEDULE, "ours": None}]},
-    }
-    words = ["schedule", "create", "roof", "--start=13:00", "--for=1h", "--power=2kW", "--target-soc=90%"]
-
-    assert run(*words, "--dry-run")[1].startswith("would make: roof, force_charge 2000W to 90% from 2026-07")
-    assert run(*words)[1].endswith("to 2026-07-01 14:00:00 UTC, kept by the controller\n")
-    (body,) = controller.bodies("/schedules")[-1:]
-    del body["id"]
-    assert body == {
-        "device": "roof",
-        "mode": "force_charge",
-        "start": "13:00",
-        "duration": "1h",
-        "power": "2kW",
-        "target_soc": "90%",
-    }
-    assert "s1  roof    force_charge 2000W to 90%" in run("schedule", "list")[1]
-    assert run("schedule", "list", "--on-device")[0] == 2
-    assert "unknown" in run("schedule", "list", "roof", "--on-device")[1]
-    assert run("schedule", "delete", "s1")[1] == "s1: deleted\n"
-    assert run("schedule", "delete", "--all", "roof")[1] == "There was none.\n"
-    assert run("schedule", "delete")[0] == 2
-
-
-def test_schedules_are_imported_from_a_file_or_a_pipe(
-    run: Run, controller: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    controller.answers["POST", "/schedules/import"] = (201, {"schedules": [SCHEDULE]})
-    path = tmp_path / "plan.csv"
-    path.write_text("start,end\n", encoding="utf-8")
-
-    assert run("schedule", "import", "roof", str(path), "--replace")[0] == 0
-    assert run("schedule", "import", "roof", "-", typed="piped")[0] == 0
-    texts = [(body["text"], body["replace"]) for body in controller.bodies("/schedules/import")]
-    assert texts == [("start,end\n", True), ("piped", False)]
-    assert run("schedule", "import", "roof", str(tmp_path / "nothing"))[0] == 2
-    path.write_bytes(b"\xff")
-    assert run("schedule", "import", "roof", str(path))[0] == 2
-    path.write_bytes(b" " * 300_000)
-    assert "is longer than" in run("schedule", "import", "roof", str(path))[2]
-
-
-def test_envelopes_are_made_listed_and_deleted(run: Run, controller: Any) -> None:
-    controller.answers |= {
-        ("POST", "/envelopes"): (201, ENVELOPE),
-        ("GET", "/devices/roof/envelopes"): {"envelopes": [ENVELOPE]},
-        ("DELETE", "/devices/roof/envelopes/e1"): {"device": "roof", "deleted": "e1"},
-    }
-    words = ["envelope", "create", "roof", "--start=13:00", "--end=14:00", "--export=0W", "--discharge=100W"]
-
-    assert run(*words)[1] == "e1: roof, export at most 0W, discharge at most 100W\n"
-    assert controller.bodies("/envelopes")[0]["export"] == "0W"
-    assert "export at most 0W" in run("envelope", "list", "roof")[1]
-    assert run("envelope", "delete", "roof", "e1")[1] == "e1: deleted\n"
 
 
 @pytest.mark.parametrize("command", ["devices", "claims"])
