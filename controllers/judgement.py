@@ -9,6 +9,7 @@ from controllers import schedules, tasks
 from controllers.alerts import Alert, Status
 from controllers.budget import DAY_S
 from controllers.claims import (
+    PERSON,
     SCHEDULE,
     Claim,
     ClaimKey,
@@ -24,7 +25,7 @@ from controllers.ledger import BEGINNINGS_KEPT_S, Ledger
 from controllers.limits import is_limit
 from controllers.policies import Policies, Policy, TaskPolicy
 from controllers.schedules import Planned, Stage
-from controllers.tasks import Task, TaskKey
+from controllers.tasks import CLOCK_SYNC, Task, TaskKey
 
 
 def after_alerts(
@@ -64,7 +65,12 @@ def after_listing(
         absent = key.fingerprint not in listed and claim.by_alert and claim.renewed_at < asked_at
         if absent and claim.resolved_at is None:
             ledger = _with(ledger, resolved(claim, claim.starts_at, asked_at + ahead_s, asked_at))
-    return ledger
+    waiting = ledger.tasks
+    for asked, task in ledger.tasks.items():
+        by_alert = asked.policy not in (PERSON, CLOCK_SYNC)
+        if by_alert and asked.fingerprint not in listed and task.asked_at < asked_at:
+            waiting = tasks.called_off(waiting, asked, "resolved", asked_at)
+    return ledger if waiting is ledger.tasks else replace(ledger, tasks=waiting)
 
 
 def after_time(ledger: Ledger, now: float, wall: float | None = None) -> Ledger:

@@ -17,7 +17,7 @@ from controllers.claims import Claim, ClaimKey, Order, Terms
 from controllers.config import Configuration
 from controllers.controller import Controller
 from controllers.demand import Demand, state_of
-from controllers.journal import Journal
+from controllers.journal import Journal, Statement
 from controllers.people import People
 from controllers.policies import AlertmanagerSection, HeartbeatSection, Policies, Policy, TaskPolicy
 from controllers.reconcile import Reconciler
@@ -251,6 +251,46 @@ class Bench:
         return await self.reconciler.reconcile()
 
 
+class Killed(BaseException):
+    """The process ends here, at this very step."""
+
+
+class MortalJournal(Journal):
+    """A journal that calls `step` before and after each of its writes: there its process may die."""
+
+    def __init__(self, directory: Path, step: Callable[[], None]) -> None:
+        super().__init__(directory)
+        self._step = step
+
+    async def commit(self, *statements: Statement) -> None:
+        self._step()
+        await super().commit(*statements)
+        self._step()
+
+
+@dataclass(slots=True)
+class Death:
+    """The end of a process at one of its steps, counted from 1."""
+
+    at: int
+    steps: int = 0
+
+    def step(self) -> None:
+        self.steps += 1
+        if self.steps == self.at:
+            raise Killed
+
+
+@pytest.fixture(scope="session")
+def killed() -> type[Killed]:
+    return Killed
+
+
+@pytest.fixture(scope="session")
+def mortal_journal() -> type[MortalJournal]:
+    return MortalJournal
+
+
 PRICE = Policy(
     name="price",
     match={"alertname": "Price"},
@@ -300,6 +340,16 @@ class Household:
         self.journal.close()
         self.start()
 
+    def dies_at(self, step: int) -> Death:
+        """Let the process end at this step of its journal; whoever is given the death may add steps."""
+        death = Death(step)
+        self.journal.close()
+        self.journal = MortalJournal(self.directory, death.step)
+        self.controller.journal = self.journal
+        for loop in self.controller.fleet.loops.values():
+            loop.reconciler.keeping.journal = self.journal
+        return death
+
     def alert(self, name: str, status: Status = Status.FIRING, **more: Any) -> Alert:
         now = self.controller.time.now()
         known: dict[str, Any] = {"starts_at": now, "stamp": self.clock.time(), "seen_at": now}
@@ -323,6 +373,17 @@ class Household:
 @pytest.fixture(scope="session")
 def make_household() -> type[Household]:
     return Household
+
+
+@pytest.fixture
+def make_fresh(tmp_path: Path) -> Callable[[int], Household]:
+    """Make a household of its own for each number: another time, another device, another journal."""
+
+    def make(number: int) -> Household:
+        clock = FastClock()
+        return Household(clock, FakeDevice(clock), tmp_path / str(number))
+
+    return make
 
 
 @pytest.fixture

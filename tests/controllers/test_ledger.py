@@ -238,6 +238,17 @@ async def test_the_journal_brings_back_the_same_ledger(curtailed: Ledger, tmp_pa
     journal.close()
 
 
+def test_a_task_whose_alert_is_not_listed_any_more_is_called_off(ledger: Ledger) -> None:
+    clock = TaskPolicy(name="clock", match={"alertname": "Price"}, action=Action.SET_CLOCK, devices=("roof",))
+    policies = replace(POLICIES, tasks={"clock": clock})
+    asked_for = after_alerts(ledger, policies, [watchdog(), price()])
+    beating = after_listing(asked_for, policies, [watchdog(now=160.0)], asked_at=165.0)
+    assert [task.reason for task in beating.tasks.values()] == ["resolved"]
+
+    silent = after_listing(asked_for, policies, [], asked_at=165.0)
+    assert [task.open for task in silent.tasks.values()] == [True]
+
+
 def test_a_task_that_has_not_begun_goes_with_its_policy(ledger: Ledger) -> None:
     clock = TaskPolicy(name="clock", match={"alertname": "Price"}, action=Action.SET_CLOCK, devices=("roof",))
     policies = replace(POLICIES, tasks={"clock": clock})

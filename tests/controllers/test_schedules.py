@@ -15,7 +15,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from controllers.journal import Journal, Statement
 from controllers.people import Command, RefusalReason, Refused
 from controllers.policies import TaskPolicy
 from sunhelm.devices.clock import Deadline
@@ -592,47 +591,13 @@ def _check(twins: Twins, made: list[tuple[float, float, object]]) -> None:
     ]
 
 
-class Killed(BaseException):
-    """The process ends here."""
-
-
-class MortalJournal(Journal):
-    """Dies at one of its writes, before or after it."""
-
-    def __init__(self, directory: Path, step: Callable[[], None]) -> None:
-        super().__init__(directory)
-        self.step = step
-
-    async def commit(self, *statements: Statement) -> None:
-        self.step()
-        await super().commit(*statements)
-        self.step()
-
-
-def mortal(home: Any, dies_at: int) -> None:
-    """Let the process of this household die at a step of its journal."""
-    left = dies_at
-
-    def step() -> None:
-        nonlocal left
-        left -= 1
-        if left == 0:
-            raise Killed
-
-    home.journal.close()
-    home.journal = MortalJournal(home.directory, step)
-    home.controller.journal = home.journal
-    for loop in home.controller.fleet.loops.values():
-        loop.reconciler.keeping.journal = home.journal
-
-
-async def live_on(home: Any, after_s: float) -> bool:
+async def live_on(home: Any, after_s: float, killed: type[BaseException]) -> bool:
     """Let time pass; return whether the process lived through it. Another one goes on in its place."""
     try:
         if not after_s:
             await home.people.create_schedule(schedule(duration="1h"))
         await home.step(after_s=after_s)
-    except Killed:
+    except killed:
         home.device.busy = 0
         home.restart()
         await home.step(after_s=61.0)
@@ -642,17 +607,16 @@ async def live_on(home: Any, after_s: float) -> bool:
 
 @pytest.mark.parametrize("kind", ["native", "daily", "kept"])
 async def test_killed_at_any_step_a_schedule_runs_once_and_is_gone_after(
-    make_household: Any, fake_device: Any, fast_clock: Any, tmp_path: Path, kind: str
+    make_fresh: Callable[[int], Any], killed: type[BaseException], kind: str
 ) -> None:
     for dies_at in range(1, 100):
-        clock = fast_clock()
-        device = fake_device(clock)
+        home = make_fresh(dies_at)
+        clock, device = home.clock, home.device
         device.schedules = None if kind == "kept" else Slots(daily=kind == "daily")
-        home = make_household(clock, device, tmp_path / str(dies_at))
-        mortal(home, dies_at)
+        home.dies_at(dies_at)
         lived = True
         for after_s in (0.0, 1800.0, 1900.0):
-            lived &= await live_on(home, after_s)
+            lived &= await live_on(home, after_s, killed)
             wanted = any(each.start <= clock.now < each.end for each in home.people.schedules())
             runs = device.battery.value if kind == "kept" else device.schedules.does(clock.now)
             assert wanted == (runs not in (None, SelfConsumption())), dies_at

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from controllers.alerts import Status
-from controllers.journal import Journal, Statement
 from controllers.people import Command, RefusalReason, Refused
 from controllers.policies import TaskPolicy
 from sunhelm.devices.clock import Deadline
@@ -219,50 +218,20 @@ async def test_an_envelope_that_cannot_be_is_refused(home: Any) -> None:
         await home.people.create_envelope(command)
 
 
-class Killed(BaseException):
-    """The process ends here."""
-
-
-class MortalJournal(Journal):
-    """Dies at one of its writes, before or after it."""
-
-    def __init__(self, directory: Path, step: Callable[[], None]) -> None:
-        super().__init__(directory)
-        self.step = step
-
-    async def commit(self, *statements: Statement) -> None:
-        self.step()
-        await super().commit(*statements)
-        self.step()
-
-
 @pytest.mark.parametrize("action", [Action.SET_CLOCK, Action.RESTART])
 async def test_killed_at_any_step_its_outcome_is_known_and_nothing_risky_is_done_twice(
-    make_household: Any, fake_device: Any, fast_clock: Any, tmp_path: Path, action: Action
+    make_fresh: Callable[[int], Any], killed: type[BaseException], action: Action
 ) -> None:
     for dies_at in range(1, 50):
-        clock = fast_clock()
-        device = fake_device(clock)
-        once = Once(promise(action))
+        home = make_fresh(dies_at)
+        device, once = home.device, Once(promise(action))
         device.tasks = {action.value: once}
-        home = make_household(clock, device, tmp_path / str(dies_at))
-        left = dies_at
-
-        def step() -> None:
-            nonlocal left
-            left -= 1
-            if left == 0:
-                raise Killed
-
-        home.journal.close()
-        home.journal = MortalJournal(home.directory, step)
-        home.controller.journal = home.journal
-        once.upon = step
+        once.upon = home.dies_at(dies_at).step
         lived = True
         try:
             await home.people.run_task(Command(device="roof", action=action))
             await home.step()
-        except Killed:
+        except killed:
             lived, device.busy = False, 0
         once.upon = lambda: None
         home.restart()

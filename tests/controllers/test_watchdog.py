@@ -45,10 +45,6 @@ THROTTLED = TaskPolicy(
 )
 
 
-class Killed(BaseException):
-    """The process ends here."""
-
-
 class Box(Sec1000Box):
     """The simulated box. `upon` is called before each command; `lost` commands, by number, do not arrive."""
 
@@ -107,16 +103,25 @@ def allowed() -> Control:
 
 
 @pytest.fixture
-async def home(
+def make_home(
     make_household: Any, clock: Any, box: Box, allowed: Control, tmp_path: Path
-) -> AsyncIterator[Any]:
-    tasks = {"throttled": THROTTLED}
-    device = device_of(box, clock)
-    home = make_household(clock, device, tmp_path / "state", tasks=tasks, control=allowed)
+) -> Callable[[str], Any]:
+    """Make a household with the box, and a journal of this name."""
+
+    def make(name: str) -> Any:
+        tasks = {"throttled": THROTTLED}
+        return make_household(clock, device_of(box, clock), tmp_path / name, tasks=tasks, control=allowed)
+
+    return make
+
+
+@pytest.fixture
+async def home(make_home: Callable[[str], Any]) -> AsyncIterator[Any]:
+    home = make_home("state")
     await home.beat()
     yield home
     home.journal.close()
-    await device.close()
+    await home.device.close()
 
 
 def reset_of(home: Any) -> WatchdogReset:
@@ -390,62 +395,33 @@ async def test_nothing_else_is_done_with_the_device_before_the_limit_is_back(hom
     assert box.export_limit_w == 7_000
 
 
-class MortalJournal(Journal):
-    """Dies, or fails, at one of its writes."""
-
-    def __init__(self, directory: Path, step: Callable[[], None]) -> None:
-        super().__init__(directory)
-        self.step = step
-
-    async def commit(self, *statements: Statement) -> None:
-        self.step()
-        await super().commit(*statements)
-        self.step()
-
-
-async def lived_until(home: Any, box: Box, dies_at: int) -> bool:
+async def lived_until(home: Any, dies_at: int, killed: type[BaseException]) -> bool:
     """Reset the watchdog with a process that dies at a step of the journal or the device."""
-    steps = 0
-
-    def step() -> None:
-        nonlocal steps
-        steps += 1
-        if steps == dies_at:
-            raise Killed
-
     await home.people.run_task(RESET)
-    home.journal.close()
-    home.journal = MortalJournal(home.directory, step)
-    home.controller.journal = home.journal
+    death = home.dies_at(dies_at)
     tell = home.device.link.tell
 
     async def told(*frame: Any) -> Any:
-        step()
+        death.step()
         answer = await tell(*frame)
-        step()
+        death.step()
         return answer
 
     home.device.link.tell = told
     try:
         await home.step()
-    except Killed:
+    except killed:
         return False
     return True
 
 
 async def test_killed_at_any_step_the_next_process_puts_the_limit_back_first(
-    make_household: Any, clock: Any, box: Box, allowed: Control, tmp_path: Path
+    make_home: Callable[[str], Any], clock: Any, box: Box, killed: type[BaseException]
 ) -> None:
     for dies_at in range(1, 200):
-        home = make_household(
-            clock,
-            device_of(box, clock),
-            tmp_path / str(dies_at),
-            tasks={"throttled": THROTTLED},
-            control=allowed,
-        )
+        home = make_home(str(dies_at))
         await home.beat()
-        lived = await lived_until(home, box, dies_at)
+        lived = await lived_until(home, dies_at, killed)
         lifted = box.mode == 0
         began, sent = clock.now, len(box.sent)
         home.device = device_of(box, clock)
