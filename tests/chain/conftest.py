@@ -88,7 +88,7 @@ TIMING: Final = Timing()
 class Chain:
     """All of it, or `only` some programs, over devices and policies of a site file.
 
-    Without an Alertmanager a test delivers alerts itself.
+    With `pulled` the controller asks Alertmanager; else it knows what is delivered, by a test perhaps.
     """
 
     folder: Path
@@ -99,6 +99,7 @@ class Chain:
     rules: Path
     routes: Path
     only: tuple[str, ...]
+    pulled: bool
     timing: Timing = TIMING
     programs: dict[str, Program] = field(default_factory=dict)
 
@@ -197,12 +198,13 @@ class Chain:
     def _site(self) -> dict[str, Any]:
         late, lease = f"{self.timing.heartbeat_late_s}s", f"{self.timing.lease_s}s"
         pulled = {"url": self.url("alertmanager", ""), "repeat_interval": "5m"}
-        pushed = {"repeat_interval": "10s", "resend": "1ms"}
+        resend = f"{self.timing.evaluation_s}s" if "prometheus" in self.only else "1ms"
+        pushed = {"repeat_interval": "10s", "resend": resend}
         return {
             "site": {"name": "home", "zone": "Europe/Amsterdam"},
             "devices": dict(self.devices),
             "alertmanager": {
-                **(pulled if "alertmanager" in self.only else pushed),
+                **(pulled if self.pulled else pushed),
                 "heartbeat": {"match": {"alertname": HEARTBEAT}, "late": late},
             },
             "policies": {name: {"lease": lease, **policy} for name, policy in self.policies.items()},
@@ -244,6 +246,8 @@ class Chain:
                 route["group_wait"] = f"{self.timing.group_wait_s}s"
                 if HEARTBEAT in str(route["matchers"]):
                     route["repeat_interval"] = "1s"
+                elif not self.pulled:
+                    route["repeat_interval"] = "10s"
         for receiver in content["receivers"]:
             for webhook in receiver.get("webhook_configs", ()):
                 webhook["url"] = self.url("controller", "/api/v1/webhook")
@@ -287,7 +291,8 @@ def run_chain(
         devices: Mapping[str, Mapping[str, Any]],
         policies: Mapping[str, Mapping[str, Any]],
         only: tuple[str, ...] = PROGRAMS,
-        timing: Timing = TIMING,
+        *,
+        pulled: bool = True,
     ) -> AsyncIterator[Chain]:
         names = PROGRAMS
         first = free_ports(len(names))
@@ -302,7 +307,7 @@ def run_chain(
                 rules=root / "alerts",
                 routes=root / "deploy" / "alertmanager.yml",
                 only=only,
-                timing=timing,
+                pulled=pulled and "alertmanager" in only,
             )
             chain.prepare()
             try:

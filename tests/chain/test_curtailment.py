@@ -53,13 +53,14 @@ async def test_the_export_stops_with_a_negative_price_and_returns_with_a_positiv
         assert [limit for _, limit in roof.limits] == [capacity_w, 0, capacity_w]
 
 
+@pytest.mark.parametrize("pulled", [True, False], ids=["Alertmanager is asked", "deliveries only"])
 async def test_whatever_is_killed_the_limit_stays_until_the_price_turns(
-    roof: Any, run_chain: Callable[..., Any], eventually_true: Callable[..., Any]
+    roof: Any, run_chain: Callable[..., Any], eventually_true: Callable[..., Any], *, pulled: bool
 ) -> None:
     """Each of them is away for longer than Alertmanager remembers an alert, and the heartbeat may be late."""
     roof.tell_prices((time.time(), time.time() + 86_400.0))
     capacity_w = roof.box.export_limit_w
-    async with run_chain(roof.devices(), PRICE) as chain:
+    async with run_chain(roof.devices(), PRICE, pulled=pulled) as chain:
         await eventually_true(lambda: roof.box.export_limit_w == 0, chain)
         for name in ("prometheus", "alertmanager"):
             chain.programs[name].kill()
