@@ -13,6 +13,10 @@ from typing import Final
 CONSISTENT_READS: Final = 3
 """So many reads in a row make a value believable that a guard first held back."""
 
+CONSISTENT_ZEROS: Final = 10
+"""So many reads in a row make it believable that a lifetime counter fell to 0: while a device wakes it shows
+that for a while, and one that was really reset soon shows more."""
+
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
@@ -44,7 +48,7 @@ class CounterGuard:
 
     Prometheus takes any drop for a reset and adds the next value whole: one 0 read while a device wakes
     would add its lifetime to today. A value that is seen three times in a row without falling again is
-    believed: the device was replaced or has really been reset.
+    believed: the device was replaced or has really been reset. A fall to 0 takes longer to be believed.
     """
 
     _counters: dict[Hashable, _Counter] = field(default_factory=dict)
@@ -61,7 +65,8 @@ class CounterGuard:
         if not expected:
             counter.seen = counter.seen + 1 if counter.seen and value >= counter.candidate else 1
             counter.candidate = value
-            if counter.seen < CONSISTENT_READS:
+            to_zero = value == 0 and counter.accepted is not None
+            if counter.seen < (CONSISTENT_ZEROS if to_zero else CONSISTENT_READS):
                 return False
         counter.accepted = value
         counter.seen = 0

@@ -25,6 +25,12 @@ def test_a_counter_that_stays_lower_is_a_new_device_after_three_reads() -> None:
     assert feed([5000, 10, 10, 12, 13]) == [5000, 12, 13]
 
 
+def test_a_fall_to_zero_is_believed_only_after_ten_reads() -> None:
+    assert feed([5000, *[0] * 9, 5001]) == [5000, 5001]
+    assert feed([5000, *[0] * 10, 1]) == [5000, 0, 1]
+    assert feed([5000, *[0] * 5, 3, 3]) == [5000, 3, 3]
+
+
 def test_a_new_device_that_really_stands_at_zero_is_believed_after_three_reads() -> None:
     assert feed([0, 0, 0, 0, 1]) == [0, 0, 1]
 

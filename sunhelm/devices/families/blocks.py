@@ -24,6 +24,9 @@ _REMEMBER_S: Final = (60.0, 480.0, 3840.0, 30_720.0, 86_400.0)
 """So long a refusal is believed, and longer each time that it comes again: a device in trouble refuses what
 it has, and what it really lacks it may have after an update of its firmware."""
 
+_SETTLED: Final = 4
+"""So many refusals, in more than an hour, and the device no longer has what it once told."""
+
 _MOST_PLANS: Final = 1024
 
 _GIVE_UP_AFTER: Final = 2
@@ -67,6 +70,10 @@ class Unsupported:
     def current(self, now: float) -> frozenset[Place]:
         """Return the registers that are left out now."""
         return frozenset(place for place, until in self._until.items() if until > now)
+
+    def is_settled(self, place: Place) -> bool:
+        """Whether a register was refused so often that the device will not have it any more."""
+        return self._times.get(place, 0) >= _SETTLED
 
 
 @dataclass(slots=True)

@@ -105,6 +105,7 @@ class RegisterSource:
         self._groups = lru_cache(maxsize=16)(self._groups_of)
         self._interpreter = lru_cache(maxsize=None)(self._interpreter_of)
         self._values: dict[str, dict[str, float | str]] = {}
+        self._told: set[Place] = set()
         self._missed: set[str] = set()
         self._looked_at: float | None = None
         self._looked_in_vain = False
@@ -180,12 +181,30 @@ class RegisterSource:
     def derive(self, samples: Sequence[Sample], groups: Collection[str]) -> Iterator[Sample]:
         for part in self.parts:
             yield from self._sums(part, groups)
-        yield from self._family.derive(samples, self._values)
+        doubtful = self._doubtful()
+        for sample in self._family.derive(samples, self._values):
+            if sample.group not in doubtful:
+                yield sample
         identity = self._family.identity(self._config, self._values)
         awaited = "serial" in self._family.spec.identity and not identity.serial
         if awaited and not any(group.endswith("identity") for group in groups):
             return  # it would be shown without its serial number now, and as another device later
         yield Sample(CATALOGUE["device"], 1.0, astuple(identity), "what the device says of itself")
+
+    def _doubtful(self) -> frozenset[str]:
+        """Return the groups that lack a register which the device has told before, and refuses since shortly.
+
+        A total of such a group would be that of what is left.
+        """
+        refused = self.unsupported.current(self._clock.time())
+        return frozenset(
+            self._group_name(part, register.group)
+            for part in self.parts
+            for register in (part.map.registers if refused else ())
+            if (place := place_of(part, register)) in refused
+            and place in self._told
+            and not self.unsupported.is_settled(place)
+        )
 
     def remarks(self) -> Iterable[Sample]:
         return ()
@@ -261,6 +280,7 @@ class RegisterSource:
         for register in wanted:
             values.pop(register.name, None)
         values.update(decoded.values)
+        self._told.update(place_of(part, register) for register in wanted if register.name in decoded.values)
         for register in words.refused:
             name = self._group_name(part, register.group)
             decoded.held.setdefault(name, []).append(

@@ -62,7 +62,7 @@ class Family(RegisterFamily):
                 yield from _grid_point(registers)
             else:
                 yield from _string_powers(registers)
-            yield from _pv(registers)
+            yield from _pv(registers, port=part in HYBRIDS)
 
 
 def _whole(value: float | str | None) -> int:
@@ -113,19 +113,23 @@ def _string_powers(registers: _Registers) -> Iterator[Sample]:
             yield _live("pv_string_power", voltage * current, "voltage times current", str(string))
 
 
-def _pv(registers: _Registers) -> Iterator[Sample]:
-    """Yield the power of all PV, that of micro inverters at the generator port among it."""
+def _pv(registers: _Registers, *, port: bool) -> Iterator[Sample]:
+    """Yield the power of all PV, that of micro inverters at the generator port among it.
+
+    Without knowing what hangs on the port there is no total.
+    """
     if "pv_power" in registers:
         return
     powers = _powers_of_strings(registers)
     if not powers:
         return
     total, source = sum(powers), "the sum of the strings"
-    if _number(registers, "generator_port_mode") == _MICRO_INVERTER:
-        port = _number(registers, "generator_port_power")
-        if port is None:
+    if port:
+        mode, power = (_number(registers, f"generator_port_{what}") for what in ("mode", "power"))
+        if mode is None or (mode == _MICRO_INVERTER and power is None):
             return
-        total, source = total + port, f"{source} and of the generator port"
+        if mode == _MICRO_INVERTER:
+            total, source = total + (power or 0.0), f"{source} and of the generator port"
     yield _live("pv_power", total, source)
 
 

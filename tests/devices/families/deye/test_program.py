@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sunhelm.devices.families.deye.program import SLOTS, NoRoom, Program, Slot, Stretch
@@ -65,13 +65,14 @@ def test_a_stretch_changes_itself_and_nothing_else(
     assert (changed.days, changed.grid_charge) == (program.days, program.grid_charge)
 
 
-@given(programs(FEW), MINUTE, MINUTE, SLOT)
+@given(programs(FEW), SLOT, st.data())
 def test_what_is_put_into_one_slot_of_the_owner_comes_out_without_a_trace(
-    program: Program, first: int, last: int, slot: Slot
+    program: Program, slot: Slot, data: st.DataObject
 ) -> None:
-    stretch = Stretch(first, last)
-    assume(stretch.minutes < DAY)
-    assume(all(program.at(minute) == program.at(first - 1) for minute in range(DAY) if stretch.has(minute)))
+    inside = data.draw(st.sampled_from([one for one, _ in program.stretches() if one.minutes > 1]))
+    after = data.draw(st.integers(1, inside.minutes - 1))
+    minutes = data.draw(st.integers(1, inside.minutes - after))
+    stretch = Stretch((inside.first + after) % DAY, (inside.first + after + minutes) % DAY)
     try:
         changed = program.having(stretch, slot)
     except NoRoom:
