@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from pymodbus.framer import FramerRTU
 
+from sunhelm.devices.clock import Deadline
 from sunhelm.devices.control import Limit
 from sunhelm.devices.errors import Rejected
+from sunhelm.devices.families import Surroundings
+from sunhelm.devices.quantities import CATALOGUE
+from sunhelm.devices.reading import Sample
 from sunhelm.devices.registers import codec
 from sunhelm.devices.registers.register import RegisterMap
+from sunhelm.simulator.faults import Holes
 
 KWH = 3_600_000.0
+ZONE = ZoneInfo("Europe/Amsterdam")
 
 
 @pytest.mark.parametrize(
@@ -147,3 +154,42 @@ async def test_the_wrong_map_is_refused(play: Any, read: Any) -> None:
     with pytest.raises(Rejected, match="another device than expected"):
         await inverter.write("export_limit", Limit(0))
     assert inverter.written == []
+
+
+async def test_a_total_is_not_that_of_the_parts_that_a_troubled_device_tells(
+    play: Any, deye: Any, clock: Any
+) -> None:
+    inverter = await play()
+    source = deye.open(inverter.config, Surroundings(ZONE, clock))
+
+    async def totals() -> set[str]:
+        deadline = Deadline.after(60, clock)
+        async with source.turn(deadline):
+            await source.prepare(deadline)
+            groups = [group.name for group in source.groups() if group.name != "discovery"]
+            fetched = await source.fetch(groups, deadline)
+        samples = [sample for each in fetched.values() for sample in each.samples]
+        names = {sample.quantity.name for sample in source.derive(samples, groups)}
+        return names & {"pv_power", "battery_power", "grid_power"}
+
+    everything = {"pv_power", "battery_power", "grid_power"}
+    assert await totals() == everything
+    inverter.server.faults.start(Holes(addresses=frozenset({673})))
+    assert await totals() == set()
+    inverter.server.faults.clear()
+    inverter.live(61)
+    assert await totals() == everything
+    await source.close()
+
+
+async def test_there_is_no_power_of_all_pv_before_it_is_known_what_hangs_on_the_port(deye: Any) -> None:
+    live = {"pv_1_voltage": 400.0, "pv_1_power": 900.0, "generator_port_power": 300.0}
+    sample = Sample(CATALOGUE["pv_string_power"], 900.0, ("1",), "holding 672", "live")
+
+    def told(**mode: float) -> list[float]:
+        values = {"three_phase_lv": {**live, **mode}}
+        return [one.value for one in deye.derive([sample], values) if one.quantity.name == "pv_power"]
+
+    assert told() == []
+    assert told(generator_port_mode=0.0) == told(generator_port_mode=1.0) == [900.0]
+    assert told(generator_port_mode=2.0) == [1200.0]
