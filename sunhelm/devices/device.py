@@ -68,9 +68,9 @@ class Device:
         await self.source.close()
 
     def _is_dark(self, unix_time: float) -> bool:
-        if not self.family.spec.sleeps or self._site.location is None:
-            return False
         location = self._site.location
+        if location is None or not self.family.spec.is_asleep_without_sun(self.config.model):
+            return False
         return sun_elevation(unix_time, location.latitude, location.longitude) < _DARK_BELOW
 
 

@@ -203,7 +203,7 @@ class Part(_Model):
 
     `figures` names the registers that tell what bounds its values where the owner does not say it. `quirks`
     are decided when the part is found. In a family of `alternatives`, `series` are texts in the names of the
-    models that the part describes.
+    models that the part describes, and it may be that only some `sleeps` without sun.
 
     In a family with a `chain`, `models` are the ids of the models that the map describes. A `sole` part is
     there only where the device has exactly one of them. Parts with a `label` are numbered in the order of the
@@ -229,6 +229,7 @@ class Part(_Model):
     only_while: Mapping[str, tuple[int, ...]] = Field(default_factory=dict)
     companions: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
     series: tuple[str, ...] = ()
+    sleeps: bool = False
     quirks: tuple[Quirk, ...] = ()
     figures: Mapping[Literal["rated_power", "capacity"], str] = Field(default_factory=dict)
     models: tuple[int, ...] = ()
@@ -358,6 +359,11 @@ class FamilySpec(_Model):
             return self.parts
         fitting = tuple(part for part in self.parts if any(name in model for name in part.series))
         return fitting or self.parts
+
+    def is_asleep_without_sun(self, model: str | None) -> bool:
+        """Whether a device of this model, as the site file calls it, switches itself off without sun."""
+        parts = self.parts_of(model)
+        return self.sleeps or (bool(parts) and all(part.sleeps for part in parts))
 
     def reading(self, words: int | None) -> FamilySpec:
         """Return the family as a device reads it whose owner allows so many registers a request."""

@@ -75,3 +75,8 @@ def fewest(fields: list[Field], words: int) -> int:
         if field.end > end:
             count, end = count + 1, field.start + words
     return count
+
+
+def test_only_inverters_without_a_battery_sleep_at_night(deye: RegisterFamily) -> None:
+    models = {"SUN-12K-SG04LP3": False, "SUN-12K-G05": True, "SUN-M200G4": True, None: False}
+    assert {model: deye.spec.is_asleep_without_sun(model) for model in models} == models
