@@ -86,3 +86,22 @@ async def test_a_controller_killed_while_the_limit_is_lifted_puts_it_back_first(
             assert (box.mode, box.export_limit_w, box.total_capacity_w) == (3, CAPACITY_W, CAPACITY_W)
             metrics = await controller.metrics()
             assert 'sunhelm_controller_limit_lifted_seconds{device="roof"} 0.0' in metrics
+
+
+async def test_a_controller_told_to_end_puts_the_limit_back_before(
+    tie: Callable[..., Any], words: Any, wait_until: Callable[..., Any], tmp_path: Path
+) -> None:
+    async with SimulatedSite(faces=["sec1000s"]) as simulated:
+        box = simulated.endpoints["sec1000s"]
+        assert isinstance(box, Sec1000Box)
+        box.habits = Habits(hangs_below_s=None)
+        async with tie(tmp_path, SITE, box.port) as (controller, _):
+            controller.start()
+            await controller.ready()
+            await controller.deliver(words.firing("Watchdog"), words.firing("Throttled"))
+            await wait_until(lambda: box.mode, lambda mode: mode == 0, controller)
+            controller.process.terminate()
+            ended = await wait_until(controller.process.poll, lambda status: status is not None, controller)
+
+            assert (ended, box.mode) == (0, 3), controller.log
+            assert "limit_restored" in controller.log
