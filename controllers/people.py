@@ -233,7 +233,7 @@ class EnvelopeRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventRecord:
-    """One line of the journal. `kind` is write, claim or task; `what` says what happened in words."""
+    """One line of the journal. `kind` is write, claim, task or frame; `what` says what happened in words."""
 
     at: float
     kind: str

@@ -235,7 +235,7 @@ class EventAnswer(Answer):
     """One line of the journal."""
 
     at: Moment
-    kind: Annotated[str, Field(description="write, claim, task or request.")]
+    kind: Annotated[str, Field(description="write, claim, task, frame or request.")]
     device: str
     what: str
     cause: Annotated[str, Field(description="Who or what asked for it.")]

@@ -27,6 +27,10 @@ _TASKS: Final = (
     "SELECT asked_at, device, policy, action, outcome, reason FROM tasks WHERE asked_at < ?"
     " AND (? IS NULL OR device = ?) ORDER BY asked_at DESC LIMIT ?"
 )
+_FRAMES: Final = (
+    "SELECT at, device, task, frame FROM frames WHERE at < ? AND (? IS NULL OR device = ?)"
+    " ORDER BY at DESC, rowid DESC LIMIT ?"
+)
 
 
 class History(Office):
@@ -45,6 +49,7 @@ class History(Office):
             *map(_write, read(_ACTS, parameters)),
             *map(_transition, read(_TRANSITIONS, parameters)),
             *map(_task, read(_TASKS, parameters)),
+            *map(_frame, read(_FRAMES, parameters)),
         ]
         return tuple(sorted(events, key=lambda event: -event.at)[:most])
 
@@ -74,6 +79,12 @@ def _transition(row: Row) -> EventRecord:
         what=f"{what}{about}",
         cause=cause(str(policy)),
     )
+
+
+def _frame(row: Row) -> EventRecord:
+    at, device, task, frame = row
+    what = f"frame {frame}"
+    return EventRecord(at=cast("float", at), kind="frame", device=str(device), what=what, cause=str(task))
 
 
 def _task(row: Row) -> EventRecord:

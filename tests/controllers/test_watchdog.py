@@ -173,6 +173,9 @@ async def test_every_frame_is_in_the_journal_before_it_is_sent(home: Any, box: B
 
     assert known == list(range(1, 11))
     assert [text for _, text in lift_records.frames(home.journal, last(home).id)] == WHOLE
+    events = [event for event in await home.people.history() if event.kind == "frame"]
+    assert [event.what for event in reversed(events)] == [f"frame {text}" for text in WHOLE]
+    assert {event.cause for event in events} == {last(home).id}
 
 
 async def test_an_alert_resets_it_once_for_each_of_its_episodes(home: Any, box: Box) -> None:
