@@ -152,6 +152,8 @@ class FakePeople:
         return self.made[claim]
 
     async def release_device(self, device: str) -> tuple[ClaimRecord, ...]:
+        if device != "roof":
+            raise Refused(RefusalReason.UNKNOWN_DEVICE, f"{device} is not one of the devices.")
         return tuple([await self.release(claim.id) for claim in self.claims()])
 
     async def hold(self, device: str, *, lasting_s: float = LASTING_S) -> float:
