@@ -15,8 +15,11 @@ from sunhelm.devices.families.accounts import Lease
 from sunhelm.devices.families.base import Surroundings
 from sunhelm.devices.families.json_values import JsonMap, load_json_map
 from sunhelm.devices.families.redback import pages, samples
-from sunhelm.devices.families.redback.cloud import Cloud, Document, SiteNodes, found, quoted
+from sunhelm.devices.families.redback.cloud import Cloud, Document, found, quoted
+from sunhelm.devices.families.redback.places import Nature, Place, find
 from sunhelm.devices.families.redback.records import EnvelopeRecord, ScheduleRecord, envelopes, schedules
+from sunhelm.devices.families.redback.redaction import redacted
+from sunhelm.devices.families.redback.shapes import mapping, member
 from sunhelm.devices.families.source import Fetched, Group, Setting, Source
 from sunhelm.devices.families.spec import FamilySpec
 from sunhelm.devices.links.answers import utc
@@ -71,31 +74,6 @@ class Family:
         return [*(serial for site in sites for serial in site.inverters), *(site.id for site in sites)]
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """What a device is: an inverter, with `serial`; a site, `with_site`; or both where it has only one."""
-
-    site: str
-    serial: str = ""
-    with_site: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Nature:
-    """What an inverter is made of, as the cloud's static data say; all of it may be unknown."""
-
-    model: str = ""
-    firmware: str = ""
-    has_battery: bool = False
-    inverter: Mapping[str, object] = field(default_factory=dict)
-    location: tuple[float, float] | None = None
-
-    @property
-    def sleeps(self) -> bool:
-        """Whether it has nothing to do at night."""
-        return self.model.startswith("SI") and not self.has_battery
-
-
 @dataclass(slots=True)
 class RedbackSource:
     """One device of an account; implements `Source`."""
@@ -130,7 +108,7 @@ class RedbackSource:
         """Find out which inverter or site it is, and what that is made of."""
         if self.place is None:
             place = find(self.config.serial, await self.cloud.sites(deadline), self.config.account or "")
-            self._learn(await self._static(place, deadline), place)
+            self.nature = Nature.of((await self._static(place, deadline)).data, place)
             self.place = place
 
     def groups(self) -> Sequence[Group]:
@@ -249,9 +227,9 @@ class RedbackSource:
                 self._envelopes = envelopes(document.data, self.place.site)
                 return came_at, list(samples.envelope_samples(self._envelopes))
             case "identity":
-                self._learn(document, self.place)
+                self.nature = Nature.of(document.data, self.place)
                 inverter = self.nature.inverter
-                said = self._said("identity", {**_mapping(document.data), "Inverter": inverter})
+                said = self._said("identity", {**mapping(document.data), "Inverter": inverter})
                 if not self.place.serial:
                     said = [item for item in said if not item.source.startswith("Inverter.")]
                 return came_at, [*said, *samples.battery_models(inverter)]
@@ -268,7 +246,7 @@ class RedbackSource:
 
     def fresh(self, document: Document) -> Mapping[str, object]:
         """Return live data. Raises Malformed or Unreachable where they are not those of now."""
-        data = _mapping(document.data)
+        data = mapping(document.data)
         self._status = tuple(
             item for item in self.values.samples("status", data, self.config) if isinstance(item, Sample)
         )
@@ -312,32 +290,6 @@ class RedbackSource:
         finally:
             self.place = None
 
-    def _learn(self, document: Document, place: Place) -> None:
-        """Take from static data what an inverter is made of; its node is found by its serial."""
-        data = _mapping(document.data)
-        nodes = data.get("Nodes")
-        told = (
-            [_mapping(_mapping(node).get("StaticData")) for node in nodes if nodes]
-            if isinstance(nodes, list)
-            else []
-        )
-        inverter = next(
-            (node for node in told if node.get("Type") == "Inverter" and node.get("Id") == place.serial), {}
-        )
-        if place.serial and not inverter:
-            raise Malformed(f"the static data of {place.serial} do not tell of it")
-        count = inverter.get("BatteryCount")
-        spot = _mapping(_mapping(data.get("StaticData")).get("Location"))
-        latitude, longitude = spot.get("Latitude"), spot.get("Longitude")
-        known = isinstance(latitude, int | float) and isinstance(longitude, int | float)
-        self.nature = Nature(
-            model=str(inverter.get("ModelName") or ("" if place.serial else "site")),
-            firmware=str(inverter.get("FirmwareVersion") or ""),
-            has_battery=isinstance(count, int) and count > 0,
-            inverter=inverter,
-            location=(latitude, longitude) if known else None,  # type: ignore[arg-type]  # known says it
-        )
-
     async def _panels(self, deadline: Deadline) -> Mapping[str, object]:
         portal = self.cloud.portal
         if portal is None:
@@ -347,65 +299,8 @@ class RedbackSource:
             return await portal.get(self.path("panels"), deadline, read)
 
 
-def find(wanted: str | None, sites: Sequence[SiteNodes], account: str) -> Place:
-    """Return what a serial number or the id of a site means, or the only inverter there is.
-
-    Raises Rejected, with what the account has.
-    """
-    inverters = {serial: site.id for site in sites for serial in site.inverters}
-    if wanted in inverters:
-        return Place(inverters[wanted], wanted)
-    if wanted in {site.id for site in sites}:
-        return Place(wanted, with_site=True)
-    if wanted is None and len(inverters) == 1:
-        ((serial, site),) = inverters.items()
-        return Place(site, serial, with_site=True)
-    there = ", ".join([*inverters, *(site.id for site in sites)]) or "none"
-    if wanted is None:
-        raise Rejected(f"account {account} has several inverters; `serial` names one, or a site: {there}")
-    raise Rejected(f"account {account} has no inverter or site {wanted}; it has {there}")
-
-
-_PERSONAL: Final = frozenset(
-    ("Location", "SolarRetailer", "NMI", "Nmi", "UserNotes", "CommissioningDate", "EventId", "AddressLineOne")
-)
-
-
-def redacted(value: object) -> object:
-    """Return an answer without what tells who owns the device; ids keep their form."""
-    if isinstance(value, list):
-        return [redacted(member) for member in value]
-    if isinstance(value, dict):
-        return {
-            key: None if key in _PERSONAL else _masked(key, redacted(member)) for key, member in value.items()
-        }
-    return value
-
-
-def _masked(key: str, value: object) -> object:
-    if key in ("Id", "SerialNumber", "SiteId") and isinstance(value, str) and len(value) > 10:
-        return value[:4] + "0" * (len(value) - 4)
-    return value
-
-
 def _time_of(data: Mapping[str, object], where: str) -> float:
     moment = utc(data.get("TimestampUtc"))
     if moment is None:
         raise Malformed(f"{where}: no TimestampUtc that is a time")
     return moment
-
-
-def _mapping(value: object) -> Mapping[str, object]:
-    return value if isinstance(value, dict) else {}
-
-
-def member(members: object, key: str, wanted: str) -> Mapping[str, object]:
-    """Return the member of a list that is called so."""
-    return next(
-        (
-            member
-            for member in (members if isinstance(members, list) else ())
-            if isinstance(member, dict) and member.get(key) == wanted
-        ),
-        {},
-    )

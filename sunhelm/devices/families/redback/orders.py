@@ -15,7 +15,7 @@ from sunhelm.devices.clock import Clock, Deadline
 from sunhelm.devices.errors import AuthFailed, DeviceError, Malformed, RateLimited, Rejected, TimedOut
 from sunhelm.devices.families.redback import pages
 from sunhelm.devices.families.redback.cloud import Document, found, quoted
-from sunhelm.devices.families.redback.family import RedbackSource, member
+from sunhelm.devices.families.redback.family import RedbackSource
 from sunhelm.devices.families.redback.records import (
     IN_FORCE,
     LIMITS,
@@ -25,6 +25,7 @@ from sunhelm.devices.families.redback.records import (
     schedules,
     time_span,
 )
+from sunhelm.devices.families.redback.shapes import mapping, member, number
 from sunhelm.devices.links.answers import Answer
 
 if TYPE_CHECKING:
@@ -84,11 +85,11 @@ class Orders:
         """Return what the inverter does. Raises Unreachable when it has not told for long."""
         serial = await self.serial(deadline)
         data = self.source.fresh(await self._read(self.source.path("live"), deadline))
-        told = _mapping(member(data.get("Inverters"), "SerialNumber", serial).get("PowerMode"))
+        told = mapping(member(data.get("Inverters"), "SerialNumber", serial).get("PowerMode"))
         mode = told.get("InverterMode")
         if not isinstance(mode, str):
             raise Malformed(f"{self.source.path('live')}: no mode of {serial}")
-        return PowerMode(mode, _number(told.get("PowerW")), _number(data.get("BatterySoCInstantaneous0to1")))
+        return PowerMode(mode, number(told.get("PowerW")), number(data.get("BatterySoCInstantaneous0to1")))
 
     async def schedules(self, deadline: Deadline) -> tuple[ScheduleRecord, ...]:
         """Return all schedules of the inverter. Raises DeviceError."""
@@ -106,8 +107,8 @@ class Orders:
         """Return how many watts the battery can be charged and discharged with at best, where it is told."""
         await self.serial(deadline)
         document = await self.source.cloud.read(self.source.path("identity"), deadline, fresh_s=3600.0)
-        details = _mapping(_mapping(_mapping(document.data).get("StaticData")).get("SiteDetails"))
-        kilowatts = (_number(details.get(f"BatteryMax{way}PowerkW")) for way in ("Charge", "Discharge"))
+        details = mapping(mapping(mapping(document.data).get("StaticData")).get("SiteDetails"))
+        kilowatts = (number(details.get(f"BatteryMax{way}PowerkW")) for way in ("Charge", "Discharge"))
         charge, discharge = (None if value is None else 1000.0 * value for value in kilowatts)
         return charge, discharge
 
@@ -267,18 +268,10 @@ class Orders:
 
 def _taken(answer: Answer) -> None:
     """Raise Rejected for what the cloud has put down in an answer of success."""
-    data = _mapping(_mapping(answer.json()).get("Data"))
+    data = mapping(mapping(answer.json()).get("Data"))
     if data.get("ErrorMessage"):
         raise Rejected(f"{answer.where}: refused, and the answer says why in ErrorMessage")
 
 
 def _utc(unix_time: float) -> str:
     return datetime.fromtimestamp(round(unix_time), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _mapping(value: object) -> Mapping[str, object]:
-    return value if isinstance(value, dict) else {}
-
-
-def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from sunhelm.devices.families.redback.shapes import number, text
 from sunhelm.devices.links.answers import utc
 from sunhelm.devices.wall_clock import begin
 
@@ -126,11 +127,11 @@ def _once(data: object, serial: str) -> Iterator[ScheduleRecord]:
         if start is None or lasts is None or not isinstance(key, str) or owner not in (serial, None):
             continue
         mode, watts = _mode(member)
-        yield ScheduleRecord(key, serial, _text(member.get("UserNotes")), start, start + lasts, mode, watts)
+        yield ScheduleRecord(key, serial, text(member.get("UserNotes")), start, start + lasts, mode, watts)
 
 
 def _daily(data: object, serial: str, now: float) -> Iterator[ScheduleRecord]:
-    for number, member in enumerate(_members(data, "DailySchedules"), 1):
+    for place, member in enumerate(_members(data, "DailySchedules"), 1):
         at, lasts, days = (
             seconds_of(member.get("StartTime")),
             seconds_of(member.get("Duration")),
@@ -147,7 +148,7 @@ def _daily(data: object, serial: str, now: float) -> Iterator[ScheduleRecord]:
             None,
         )
         if start is not None:
-            yield ScheduleRecord(f"daily-{number}", serial, "", start, start + lasts, mode, watts, daily=True)
+            yield ScheduleRecord(f"daily-{place}", serial, "", start, start + lasts, mode, watts, daily=True)
 
 
 def _starts(at_s: float, days: frozenset[int], zone: ZoneInfo, now: float) -> Iterator[float]:
@@ -183,14 +184,14 @@ def envelopes(data: object, site: str) -> tuple[EnvelopeRecord, ...]:
             EnvelopeRecord(
                 event,
                 site,
-                _text(member.get("Nmi")),
+                text(member.get("Nmi")),
                 start,
                 end,
-                {name: _number(member.get(key)) for name, key in LIMITS.items()},
+                {name: number(member.get(key)) for name, key in LIMITS.items()},
                 member.get("IsNetworkLevel") is True,
                 utc(member.get("ReportedStartUtc")),
                 utc(member.get("ReportedFinishUtc")),
-                _text(member.get("Status")),
+                text(member.get("Status")),
             )
         )
     return tuple(sorted(found, key=lambda record: (record.start, record.event)))
@@ -206,15 +207,7 @@ def _mode(member: Mapping[str, object]) -> tuple[str, float | None]:
     desired = member.get("DesiredMode")
     if not isinstance(desired, dict):
         return "", None
-    return _text(desired.get("InverterMode")), _number(desired.get("ArgumentInWatts"))
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    return text(desired.get("InverterMode")), number(desired.get("ArgumentInWatts"))
 
 
 def _zone(name: object) -> ZoneInfo | None:

@@ -99,14 +99,14 @@ def test_a_negative_price_stops_the_export_within_the_minutes_of_the_cloud(
         assert house.cut_at is not None
         delay_s = house.cut_at - house.began
         held = house.exported[round(delay_s) + 150 :]
-        assert house.exported[60] > 500
-        assert 0 < delay_s <= 75
+        assert max(house.exported[:120]) > 500
+        assert 0 < delay_s <= 135
         assert max(held) < 100
         for _ in range(5):
             await house.hear(ended)
         assert home.cloud.inverter.envelopes() == []
         assert home.plant.steering.feed_in_limit_w is None
-        assert house.exported[-1] > 500
+        assert max(house.exported[-180:]) > 500
         posts = sum(path.startswith("POST /Api") for path in home.cloud.paths)
         assert posts <= 4
         print(f"cut {delay_s:.0f} s after the alert, at most {max(held):.0f} W exported in an hour,", end=" ")

@@ -17,7 +17,8 @@ from sunhelm.cli.online import try_devices
 from sunhelm.devices.errors import Reason
 from sunhelm.devices.families import Accounts, load_family
 from sunhelm.devices.families.redback.cloud import SiteNodes
-from sunhelm.devices.families.redback.family import Family, find
+from sunhelm.devices.families.redback.family import Family
+from sunhelm.devices.families.redback.places import find
 from sunhelm.devices.families.redback.samples import MODE_STATES
 from sunhelm.devices.reading import Guard, Reading
 from sunhelm.simulator.faces.redback.telemetry import moment as written
