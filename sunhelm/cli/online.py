@@ -63,7 +63,9 @@ async def try_devices(
             found |= await find_devices(account, site, deadline, accounts=accounts, clock=clock, turns=turns)
         except DeviceError as error:
             why = (f"account: {error.reason}, {error}",)
-            trials.append(Trial(account, site.accounts[account].family, answers=False, samples=0, failures=why))
+            trials.append(
+                Trial(account, site.accounts[account].family, answers=False, samples=0, failures=why)
+            )
     site = replace(site, devices={**site.devices, **found})
     async with open_site(site, clock=clock, turns=turns) as devices:
         readings = await asyncio.gather(*(device.read(deadline) for device in devices.values()))
