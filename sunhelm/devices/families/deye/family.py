@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 HYBRIDS: Final = ("three_phase_lv", "three_phase_hv", "single_phase")
 """The parts with a battery, a grid point and a generator port."""
 
+_WITH_PORT_MODE: Final = ("three_phase_lv", "three_phase_hv")
+"""The parts that tell what hangs on the generator port; the codes of single-phase units nobody settles."""
+
 _FIRMWARE: Final = (
     ("control_board_firmware_2", "control_board_firmware_main", "control_board_firmware_3"),
     ("control_board_firmware", "control_board_firmware_2", "control_board_firmware_3"),
@@ -62,7 +65,7 @@ class Family(RegisterFamily):
                 yield from _grid_point(registers)
             else:
                 yield from _string_powers(registers)
-            yield from _pv(registers, port=part in HYBRIDS)
+            yield from _pv(registers, port=part in _WITH_PORT_MODE)
 
 
 def _whole(value: float | str | None) -> int:
