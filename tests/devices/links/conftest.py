@@ -77,6 +77,9 @@ class Request:
 
 Behaviour = Callable[[Request], Awaitable[None]]
 
+_TURNS_TO_BEGIN = 8
+"""Turns of the event loop within which a connection that it has taken has its task under way."""
+
 
 @dataclass
 class Device:
@@ -154,6 +157,8 @@ async def running(device: Device) -> AsyncIterator[Device]:
         yield device
     finally:
         server.close()
+        for _ in range(_TURNS_TO_BEGIN):  # cancelled before it began, a connection would never be closed
+            await asyncio.sleep(0)
         for task in asyncio.all_tasks() - {asyncio.current_task()}:
             if getattr(task.get_coro(), "__name__", "") == "serve":
                 task.cancel()
