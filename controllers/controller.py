@@ -113,7 +113,7 @@ class Controller:
         self.fleet.equip(self.site, open_device)
         self.orphans = self._find_orphans()
         for name, reconciler in self.reconcilers.items():
-            reconciler.ours = self.policies.values(name)
+            reconciler.settling.ours = self.policies.values(name)
         if self._group is not None:
             self.fleet.start(self._group)
         self._start_polling()

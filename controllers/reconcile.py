@@ -1,4 +1,4 @@
-"""One device, brought to what is asked: observe, decide, journal, write, prove.
+"""One device, brought to what is asked, and when to look at it again.
 
 It looks when what is asked changes, when something is owed to the owner, when a device's own timer wants
 to be renewed, and about once a minute to see what others write; otherwise it leaves the device alone.
@@ -7,45 +7,28 @@ to be renewed, and about once a minute to see what others write; otherwise it le
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Final
 
 import structlog
 
-from controllers import records
 from controllers.budget import Budget
-from controllers.curtailment import Adopt, Forget, Purpose, StandBack, State, Step, Write, decide
 from controllers.demand import Demand
 from controllers.journal import Journal
 from controllers.keeping import Keeping
-from controllers.leases import is_due, renewal_s
-from controllers.permission import refusal
+from controllers.leases import renewal_s
 from controllers.records import Kept
+from controllers.settling import Settling
 from controllers.statuses import Observer, Status
 from controllers.steady import SteadyTime
-from controllers.values import words
-from controllers.writing import EXCHANGE_S, Outcome, Result, write_and_prove
+from controllers.writing import EXCHANGE_S
 from sunhelm.devices.clock import Clock, Deadline
-from sunhelm.devices.control import (
-    UNKNOWN,
-    Charge,
-    ControlledDevice,
-    Discharge,
-    Handle,
-    Proof,
-    Rung,
-    Unknown,
-    Value,
-)
+from sunhelm.devices.control import UNKNOWN, ControlledDevice, Handle, Unknown, Value
 from sunhelm.devices.errors import Asleep, Busy, DeviceError, Unreachable
 
 WATCH_S: Final = 60.0
 FIRST_RETRY_S: Final = 1.0
-_MOST_STEPS: Final = 4
-_LASTING: Final = ("changed_by_someone_else", "keeps_forgetting")
-"""Reasons to stand back that only a person takes away."""
 
 _log = structlog.get_logger(__name__)
 
@@ -72,19 +55,29 @@ class Reconciler:
         defaults: Mapping[str, Value] | None = None,
     ) -> None:
         self.device = device
-        self.statuses: dict[str, Status] = {}
         self.failing: str = ""
         self.keeping = Keeping(device, journal, time)
-        self.ours: Mapping[str, tuple[Value, ...]] = {} if ours is None else ours
-        self.allowed = allowed
-        self.defaults: Mapping[str, Value] = {} if defaults is None else defaults
+        self.settling = Settling(
+            device=device.name,
+            keeping=self.keeping,
+            clock=clock,
+            time=time,
+            observer=observer,
+            ours=ours or {},
+            allowed=allowed,
+            defaults=defaults or {},
+        )
         self.hands = asyncio.Lock()
         self._asked = asked
         self._clock = clock
         self._time = time
-        self._observer = observer
         self._failures = 0
         self._leaving = False
+
+    @property
+    def statuses(self) -> dict[str, Status]:
+        """What is known of each state, by its key."""
+        return self.settling.statuses
 
     @property
     def budget(self) -> Budget:
@@ -141,7 +134,7 @@ class Reconciler:
 
     def desired(self, state: str, demand: Demand, observed: Value | Unknown) -> Value | None:
         """Return what the device would have to hold if this were asked of it."""
-        return self._state(self.device.handles[state], demand, observed).desired
+        return self.settling.state(self.device.handles[state], demand, observed).desired
 
     async def forget(self, state: str) -> None:
         """Keep nothing of this state: nobody is to try again what a person wanted of it."""
@@ -219,154 +212,8 @@ class Reconciler:
                 self.statuses[state] = Status(fail_safe=demand.fail_safe)
             return None
         try:
-            await self._settle(handle, demand)
+            await self.settling.settle(handle, demand)
         except DeviceError as error:
-            self._note(handle, demand, UNKNOWN)
+            self.settling.note(handle, demand, UNKNOWN)
             return error
         return None
-
-    async def _settle(self, handle: Handle, demand: Demand) -> None:
-        """Take the steps of one state until there is none to take."""
-        observed = await handle.observe(Deadline.after(EXCHANGE_S, self._clock))
-        for _ in range(_MOST_STEPS):
-            self._note(handle, demand, observed)
-            step = decide(self._state(handle, demand, observed), handle.equal)
-            match step:
-                case Adopt():
-                    await self._adopt(handle, step, observed)
-                case Write():
-                    outcome = await self._write(handle, step, demand)
-                    if not outcome.done:
-                        return
-                    blind = outcome.result is Result.ACCEPTED
-                    observed = UNKNOWN if blind else step.value
-                case _:
-                    await self._stop(handle, step)
-                    return
-
-    async def _stop(self, handle: Handle, step: Step) -> None:
-        state = handle.promise.key
-        kept = self.keeping.of(state)
-        reason = step.reason if isinstance(step, StandBack) else ""
-        if reason and reason != self.statuses[state].stands_back:
-            _log.warning("stands_back", device=self.device.name, state=state, reason=reason)
-        self.statuses[state].stands_back = reason
-        match step:
-            case Forget():
-                await self.keeping.keep(state, Kept())
-                _log.info("restored", device=self.device.name, state=state, value=words(kept.baseline))
-                self.statuses[state].desired = None
-                self.statuses[state].written = None
-            case StandBack() if reason in _LASTING and not kept.stood_back:
-                await self.keeping.keep(state, replace(kept, stood_back=reason))
-
-    async def _adopt(self, handle: Handle, step: Adopt, observed: Value | Unknown) -> None:
-        state, now = handle.promise.key, self._time.now()
-        kept = self.keeping.of(state)
-        adopted = replace(kept, baseline=step.value, proven=False if step.foreign else kept.proven)
-        default = self.defaults.get(state)
-        if isinstance(step.value, Unknown) and default is not None and not isinstance(observed, Unknown):
-            # It is one of ours that is found, and the owner has said what there would be without us.
-            written = tuple(dict.fromkeys((*kept.written, observed)))
-            adopted = replace(adopted, baseline=default, written=written)
-        if step.foreign:
-            adopted = replace(adopted, foreign=(*kept.foreign, now))
-            self._observer.foreign(self.device.name, state)
-            _log.warning("foreign_write", device=self.device.name, state=state, value=words(step.value))
-        await self.keeping.keep(state, adopted)
-
-    async def _write(self, handle: Handle, step: Write, demand: Demand) -> Outcome:
-        state, promise, now = handle.promise.key, handle.promise, self._time.now()
-        refused = refusal(handle, step, demand, allowed=self.allowed, budget=self.budget)
-        if refused is not None:
-            if self.statuses[state].stands_back != refused.reason:
-                self._observer.ended(self.device.name, state, refused)
-                _log.warning("refused", device=self.device.name, state=state, reason=refused.reason)
-            self.statuses[state].stands_back = refused.reason
-            return refused
-        kept = self.keeping.of(state)
-        if step.purpose is Purpose.REPEAT and kept.proven and promise.rung is not Rung.TIMER:
-            kept = replace(kept, forgotten=(*kept.forgotten, now))
-        written = (*(value for value in kept.written if value != step.value), step.value)
-        act = secrets.token_hex(8)
-        serial = self.keeping.serial
-        assert serial is not None
-        intent = records.put_act(act, self.device.name, serial, promise, write=step, now=now)
-        kept = replace(kept, written=written, proven=False, written_at=now)
-        await self.keeping.keep(state, kept, intent)
-        self.keeping.changed(promise, step.purpose, now)
-        renewing = step.purpose is Purpose.RENEW
-        outcome = await write_and_prove(handle, step.value, self._clock, renewing=renewing)
-        ended = records.end_act(act, outcome.result.value, outcome.reason, self._time.now())
-        if outcome.done:
-            kept = replace(kept, written=(step.value,), proven=True)
-        await self.keeping.keep(state, kept, ended)
-        self.statuses[state].stands_back = ""
-        self._observer.ended(self.device.name, state, outcome)
-        self.statuses[state].written = step.value
-        quiet = outcome.done and step.purpose is Purpose.RENEW
-        log = _log.debug if quiet else _log.info if outcome.done else _log.warning
-        log(
-            "acted" if outcome.done else "act_failed",
-            device=self.device.name,
-            state=state,
-            value=words(step.value),
-            replacing=words(step.replacing),
-            purpose=step.purpose.value,
-            outcome=outcome.result.value,
-            reason=outcome.reason,
-        )
-        return outcome
-
-    def _state(self, handle: Handle, demand: Demand, observed: Value | Unknown) -> State:
-        now = self._time.now()
-        kept = self.keeping.of(handle.promise.key)
-        observed = _as_told(handle, kept, observed)
-        return State(
-            asked=demand.value,
-            baseline=kept.baseline,
-            written=kept.written,
-            observed=observed,
-            ours=() if handle.promise.key in self.keeping.states else self.ours.get(handle.promise.key, ()),
-            foreign=len(kept.foreign),
-            forgotten=len(kept.forgotten) if kept.proven else 0,
-            stood_back=kept.stood_back,
-            blind=isinstance(observed, Unknown) and _is_blind(handle, kept),
-            renew=is_due(handle.promise, kept.written_at, now),
-            torn=handle.promise.in_steps and bool(kept.written) and not kept.proven,
-            owed=None if kept.proven or not handle.promise.blind else kept.value,
-        )
-
-    def _note(self, handle: Handle, demand: Demand, observed: Value | Unknown) -> None:
-        now = self._time.now()
-        status = self.statuses.setdefault(handle.promise.key, Status())
-        state = self._state(handle, demand, observed)
-        status.desired = state.desired
-        status.observed = observed
-        status.observed_at = None if isinstance(observed, Unknown) else now
-        status.fail_safe = demand.fail_safe
-        same = (
-            status.desired is None
-            or state.blind
-            or (not isinstance(observed, Unknown) and handle.equal(status.desired, observed))
-        )
-        status.differs_since = None if same else status.differs_since or now
-
-
-def _as_told(handle: Handle, kept: Kept, observed: Value | Unknown) -> Value | Unknown:
-    """Return what the device was told, where only its effect can be read and that shows that it obeys.
-
-    How much power moves just then is no number that somebody has written.
-    """
-    if handle.promise.blind:
-        return UNKNOWN
-    moves = isinstance(observed, Charge | Discharge)
-    if handle.promise.proof is Proof.EFFECT and moves and kept.written:
-        return kept.written[-1]
-    return observed
-
-
-def _is_blind(handle: Handle, kept: Kept) -> bool:
-    """Return whether to go on without reading; what shows its effect may be somebody else's at first."""
-    proof = handle.promise.proof
-    return handle.promise.blind or proof is Proof.NONE or (proof is Proof.EFFECT and bool(kept.written))

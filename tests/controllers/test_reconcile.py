@@ -492,8 +492,8 @@ async def test_a_fail_safe_is_told_at_once_and_without_a_word_to_the_device(benc
 @pytest.mark.parametrize("default", [UNLIMITED, Limit(5000)])
 async def test_without_a_journal_the_owners_default_comes_back(bench: Any, default: Any) -> None:
     bench.device.export.value = Limit(0)
-    bench.reconciler.ours = {"export_limit": (Limit(0),)}
-    bench.reconciler.defaults = {"export_limit": default}
+    bench.reconciler.settling.ours = {"export_limit": (Limit(0),)}
+    bench.reconciler.settling.defaults = {"export_limit": default}
     await bench.ask(Limit(0))
     assert bench.device.export.writes == []
     await bench.ask(None)
@@ -503,7 +503,7 @@ async def test_without_a_journal_the_owners_default_comes_back(bench: Any, defau
 
 async def test_without_a_journal_a_person_says_what_comes_back(bench: Any) -> None:
     bench.device.export.value = Limit(0)
-    bench.reconciler.ours = {"export_limit": (Limit(0),)}
+    bench.reconciler.settling.ours = {"export_limit": (Limit(0),)}
     await bench.ask(Limit(0))
     await bench.ask(None)
     assert bench.device.export.value == Limit(0)
