@@ -419,6 +419,7 @@ class Weather(RuleBasedStateMachine):
             shutil.rmtree(self.folder)
 
 
+@pytest.mark.timeout(400)
 def test_whatever_happens_nothing_loosens_by_accident_and_all_ends_well(  # S9, S14, S24, W3, W5
     fast_clock: Any, fake_device: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
