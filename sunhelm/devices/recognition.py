@@ -17,7 +17,7 @@ from sunhelm.devices.families.spec import LinkKind
 from sunhelm.devices.links import Turns
 from sunhelm.devices.quantities import CATALOGUE
 
-_WITHOUT_MORE: Final = ("modbus_tcp", "rtu_over_tcp", "sec1000")
+_WITHOUT_MORE: Final = ("modbus_tcp", "rtu_over_tcp", "sec1000", "givenergy")
 """Links that need no more than an address: the others want a serial number or an account."""
 
 
