@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -53,6 +54,11 @@ CUTS: Final = [
 ]
 
 
+def within_s(seconds: float) -> float:
+    """Return how long that takes on this machine, which may have other things to do as well."""
+    return seconds * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
 @pytest.mark.parametrize("cut", CUTS, ids=str)
 async def test_a_controller_killed_while_the_limit_is_lifted_puts_it_back_first(
     tie: Callable[..., Any], words: Any, wait_until: Callable[..., Any], tmp_path: Path, cut: dict[str, Any]
@@ -73,7 +79,7 @@ async def test_a_controller_killed_while_the_limit_is_lifted_puts_it_back_first(
 
             controller.start()
             await wait_until(lambda: box.mode, lambda mode: mode == 3, controller)
-            assert time.monotonic() - controller.started_at < BACK_S, controller.log
+            assert time.monotonic() - controller.started_at < within_s(BACK_S), controller.log
             if lifted:
                 assert [write.address for write in list(box.log.writes)[written : written + 3]] == [
                     0x33,
