@@ -34,14 +34,16 @@ async def dump(
     tables: dict[Table, dict[int, dict[int, int]]] = {}
     if landmarks:
         tables[Table.HOLDING] = {unit: dict(words) for unit, words in landmarks.items()}
+    masked: list[tuple[Table, int, int, int]] = []
     async for part, words in _everything(blocks, parts, deadline, _is_read):
-        masked = words.by_address()
+        for (table, address), word in words.by_address().items():
+            tables.setdefault(table, {}).setdefault(part.unit, {})[address] = word
         for register in part.map.registers:
             own = words.of(register)
             if own is not None and _is_private(register):
-                masked.update(_masked(register, own))
-        for (table, address), word in masked.items():
-            tables.setdefault(table, {}).setdefault(part.unit, {})[address] = word
+                masked += ((table, part.unit, at, word) for (table, at), word in _masked(register, own))
+    for table, unit, address, word in masked:  # last, because parts may have words of others beside their own
+        tables[table][unit][address] = word
     return {
         table.value: {str(unit): dict(_runs(words)) for unit, words in sorted(units.items())}
         for table, units in tables.items()

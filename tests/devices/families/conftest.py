@@ -24,13 +24,15 @@ from sunhelm.devices.links.base import LinkStatistics, Span, Table
 class MemoryLink:
     """Answers from `words`, by unit and address; refuses every block that touches anything else.
 
-    `trouble` are errors to raise instead, by the first address of the request.
+    `trouble` are errors to raise instead, by the first address of the request. `tables` are the words of
+    tables that have their own; for any other table it answers from `words`.
     """
 
     words: dict[tuple[int, int], int]
     trouble: dict[int, list[DeviceError]] = field(default_factory=dict)
     statistics: LinkStatistics = field(default_factory=LinkStatistics)
     spans: list[Span] = field(default_factory=list)
+    tables: dict[Table, dict[tuple[int, int], int]] = field(default_factory=dict)
 
     @asynccontextmanager
     async def turn(self, deadline: Deadline) -> AsyncIterator[None]:
@@ -41,10 +43,11 @@ class MemoryLink:
         self.statistics.requests += 1
         if self.trouble.get(span.address):
             raise self.trouble[span.address].pop(0)
-        if not any(unit == span.unit for unit, _ in self.words):
+        words = self.tables.get(span.table, self.words)
+        if not any(unit == span.unit for unit, _ in words):
             raise Rejected("no such unit", code=10)
         try:
-            return tuple(self.words[span.unit, address] for address in range(span.address, span.end))
+            return tuple(words[span.unit, address] for address in range(span.address, span.end))
         except KeyError:
             raise Rejected("illegal address", code=2) from None
 

@@ -15,6 +15,7 @@ from sunhelm.devices.device_config import DeviceConfig
 from sunhelm.devices.families import load_family
 from sunhelm.devices.families.base import RegisterFamily, Surroundings
 from sunhelm.devices.families.register_source import DISCOVERY, RegisterSource
+from sunhelm.devices.links.base import Table
 from sunhelm.devices.reading import Sample
 
 TESTS = Path(__file__).parents[2]
@@ -34,6 +35,13 @@ def dump(path: Path, link: Any) -> Mapping[str, Any]:
     for unit, blocks in found["holding"].items():
         for start, words in blocks.items():
             link.set(int(unit), int(start), *(int(word, 16) for word in words.split()))
+    for table in found.keys() & {Table.INPUT, Table.METER}:
+        link.tables[table] = {
+            (int(unit), int(start) + index): int(word, 16)
+            for unit, blocks in found[table].items()
+            for start, words in blocks.items()
+            for index, word in enumerate(words.split())
+        }
     return found
 
 

@@ -180,3 +180,15 @@ async def test_a_page_of_rubbish_is_never_shown(bench: Bench) -> None:
     assert await bench.values("load_power_watts") == []
     bench.link.bend("input", {41: 350})
     assert await bench.values("load_power_watts") != []
+
+
+@pytest.mark.parametrize("bench", [HYBRID, ALL_IN_ONE], indirect=True, ids=["hybrid", "all_in_one"])
+async def test_a_dump_does_not_say_whose_it_is(bench: Bench) -> None:
+    """Parts that share a page have each other's words."""
+    await bench.read()
+    tables = await bench.source.dump(Deadline.after(60))
+    runs = [run for units in tables.values() for runs in units.values() for run in runs.values()]  # type: ignore[attr-defined]
+    text = b" ".join(bytes.fromhex(run) for run in runs)
+    assert b"AA0000A000" in text
+    assert b"QA0000T002" not in text
+    assert b"DF2244G001" not in text
