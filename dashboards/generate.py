@@ -11,11 +11,12 @@ from typing import Any, Final
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from dashboards import clouds, control, devices, grid, inverter, site
+from dashboards import battery, clouds, control, devices, grid, inverter, site
 
 FOLDER: Final = Path(__file__).parent / "json"
 DASHBOARDS: Final[Mapping[str, Callable[[], Dashboard]]] = MappingProxyType(
     {
+        "battery": battery.build,
         "clouds": clouds.build,
         "control": control.build,
         "devices": devices.build,

@@ -252,3 +252,44 @@ def inverter_losses() -> str:
         value_of_inverter(f"solar_{what}_power_watts") for what in ("pv", "inverter", "battery")
     )
     return f"{pv} + ({battery} or 0 * {pv}) - {ac}"
+
+
+def of_battery(what: str, unit: str = "") -> str:
+    """Return a value of each battery: a pack, a module or a stack."""
+    metric = "_".join(filter(None, ("solar_battery_unit", what, unit)))
+    return f"max by (device, battery) ({chosen(metric)})"
+
+
+def battery_power() -> str:
+    """Return the power of each battery; from volts and amperes where it does not tell any."""
+    volts, amperes = of_battery("voltage", "volts"), of_battery("current", "amperes")
+    return f"{of_battery('power', 'watts')} or {volts} * {amperes}"
+
+
+def cell_voltage(which: Literal["lowest", "mean", "highest"]) -> str:
+    """Return the voltage of a cell of each battery, by its cells or, where it tells none, by itself."""
+    cells = chosen("solar_battery_cell_voltage_volts")
+    if which == "mean":
+        return f"avg by (device, battery) ({cells})"
+    function, extreme = ("min", "minimum") if which == "lowest" else ("max", "maximum")
+    told = of_battery(f"{extreme}_cell_voltage", "volts")
+    return f"{function} by (device, battery) ({cells}) or {told}"
+
+
+def cells_apart() -> str:
+    """Return by how many volts the cells of each battery are apart."""
+    return f"({cell_voltage('highest')}) - ({cell_voltage('lowest')})"
+
+
+def cell_off_mean() -> str:
+    """Return by how many volts each cell is above the mean of its battery."""
+    cells = f"max by (device, battery, cell) ({chosen('solar_battery_cell_voltage_volts')})"
+    return f"{cells} - on (device, battery) group_left () ({cell_voltage('mean')})"
+
+
+def cell_temperature(which: Literal["lowest", "highest"]) -> str:
+    """Return the temperature of the coldest or warmest cell of each battery, or what it tells as its own."""
+    cells = chosen("solar_battery_cell_temperature_celsius")
+    function, extreme = ("min", "minimum") if which == "lowest" else ("max", "maximum")
+    told = of_battery(f"{extreme}_cell_temperature", "celsius")
+    return f"{function} by (device, battery) ({cells}) or {told} or {of_battery('temperature', 'celsius')}"

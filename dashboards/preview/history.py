@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from structlog.testing import capture_logs
 
+from dashboards.preview.batteries import batteries
 from dashboards.preview.commands import commands
 from dashboards.preview.companions import EXPORT_LIMIT_W, companions
 from dashboards.preview.inverters import inverters
@@ -106,6 +107,7 @@ class History:
             companions(DEVICE, times),
             schedules(DEVICE, times),
             inverters(DEVICE, times, SEED),
+            batteries(DEVICE, times, SEED),
             commands(DEVICE, times),
         )
         for name, labels, value, time in known:
