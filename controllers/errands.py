@@ -15,7 +15,7 @@ from controllers.means import planned
 from controllers.reconcile import Reconciler
 from controllers.spans import DeletionParameters, EnvelopeParameters, ScheduleParameters
 from controllers.steady import SteadyTime
-from controllers.tasks import Task, TaskKey, TaskOutcome
+from controllers.tasks import Task, TaskKey, TaskOutcome, task_key
 from controllers.watchdog import NotNow, WatchdogReset
 from controllers.writing import EXCHANGE_S
 from sunhelm.devices.clock import Clock, Deadline
@@ -153,7 +153,7 @@ class TaskErrand:
             raise Ended("interrupted", TaskOutcome.FAILED)
 
     async def _run(self, task: Task, deadline: Deadline) -> str:
-        target = self._device.tasks.get(task.action.value)
+        target = self._device.tasks.get(task_key(task.action, task.parameters))
         if target is None:
             raise Ended("not_possible")
         await target.run(deadline)

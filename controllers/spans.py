@@ -117,6 +117,12 @@ class DeletionParameters(Section):
     key: str | None = None
 
 
+class NamedTask(Section):
+    """For `run`: a task that only the family of the device knows, by its name."""
+
+    task: str = Field(min_length=1, max_length=100)
+
+
 class NoParameters(Section):
     """For tasks that need no more words."""
 
@@ -129,5 +135,6 @@ TASK_PARAMETERS: Final[dict[Action, type[Section]]] = {
     Action.SET_CLOCK: NoParameters,
     Action.RESET_WATCHDOG: NoParameters,
     Action.RESTART: NoParameters,
+    Action.RUN: NamedTask,
 }
 """The actions that are done once."""

@@ -20,6 +20,9 @@ PATIENCE_S: Final = 3600.0
 CLOCK_SYNC: Final = "~clock_sync"
 """The policy of the tasks that set a clock every day; no policy of a site file can be called so."""
 
+NAMED: Final = "task:"
+"""What the keys of tasks begin with that only their family knows."""
+
 _PATIENCE: Final = {Action.RESET_WATCHDOG: 300.0}
 
 
@@ -33,6 +36,11 @@ class TaskKey(NamedTuple):
     fingerprint: str
     starts_at: float
     device: str
+
+
+def task_key(action: Action, parameters: Mapping[str, object]) -> str:
+    """Return by which key a device knows the task that an action with these parameters asks for."""
+    return f"{NAMED}{parameters.get('task')}" if action is Action.RUN else action.value
 
 
 class TaskOutcome(StrEnum):

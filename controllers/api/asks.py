@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from controllers.people import LONGEST_S, Command, RefusalReason, Refused
 from sunhelm.configuration.mistakes import found
@@ -166,10 +166,17 @@ class BaselineAsk(Once):
 
 
 class TaskAsk(Once):
-    """Something that a device does once."""
+    """Something that a device does once; `task` names one that only its family knows, for `run`."""
 
     device: Device
-    action: Literal[Action.SET_CLOCK, Action.RESET_WATCHDOG, Action.RESTART]
+    action: Literal[Action.SET_CLOCK, Action.RESET_WATCHDOG, Action.RESTART, Action.RUN]
+    task: Word | None = None
+
+    @model_validator(mode="after")
+    def _names_what_to_run(self) -> Self:
+        if (self.action is Action.RUN) != (self.task is not None):
+            raise ValueError("task: goes with the action run, and only with that")
+        return self
 
 
 class HoldAsk(Lasting):

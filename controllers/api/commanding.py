@@ -99,7 +99,8 @@ async def run_task(call: Call[Anywhere, TaskAsk]) -> TaskAnswer:
         if task.device == ask.device and task.action is ask.action and not task.outcome:
             text = f"{ask.action.value} on {ask.device} is under way already: {task.id}."
             raise Refused(RefusalReason.CONFLICT, text)
-    command = Command(device=ask.device, action=ask.action)
+    parameters = {} if ask.task is None else {"task": ask.task}
+    command = Command(device=ask.device, action=ask.action, parameters=parameters)
     return TaskAnswer.model_validate(await call.people.run_task(command, confirmed=ask.confirmed))
 
 

@@ -24,17 +24,15 @@ from controllers.spans import (
     TASK_PARAMETERS,
     DeletionParameters,
     EnvelopeParameters,
-    NoParameters,
+    NamedTask,
     ScheduleParameters,
 )
-from controllers.tasks import Task, TaskKey, TaskOutcome
+from controllers.tasks import NAMED, Task, TaskKey, TaskOutcome, task_key
 from controllers.views import task_record
 from controllers.watchdog import NotNow, WatchdogReset
 from sunhelm.devices.clock import Deadline
 from sunhelm.devices.control import Action, ControlledDevice, Envelope, Envelopes, Promise
 from sunhelm.devices.device_config import DeviceConfig
-
-RUNNABLE: Final = (Action.SET_CLOCK, Action.RESET_WATCHDOG, Action.RESTART)
 
 _DOES: Final = {
     Action.SET_CLOCK: "its clock is set to the local time of the site",
@@ -62,10 +60,9 @@ class Once(Office):
         return tuple(map(task_record, found[:most]))
 
     async def run_task(self, command: Command, *, confirmed: bool = False) -> TaskRecord:
-        """Have a device do something once: set_clock, reset_watchdog, restart."""
+        """Have a device do something once: set_clock, reset_watchdog, restart, or `run` with a task."""
         config, loop = self._config(command.device), self._loop(command.device)
-        promise = _promise(command.action, loop.reconciler.device)
-        read(NoParameters, command.parameters)
+        promise = _promise(command, loop.reconciler.device)
         check_hazard(promise, promise.hazard, command.action, config=config, confirmed=confirmed)
         for errand in loop.errands:
             if command.action is Action.RESET_WATCHDOG and isinstance(errand, WatchdogReset):
@@ -110,6 +107,8 @@ class Once(Office):
         """Return what a task would do."""
         parameters = read(TASK_PARAMETERS[command.action], command.parameters)
         does = _DOES.get(command.action, "")
+        if isinstance(parameters, NamedTask):
+            does = f"its {parameters.task.replace('_', ' ')} is begun"
         means: Means = "native"
         promise: Promise | None = None
         try:
@@ -125,7 +124,7 @@ class Once(Office):
                 does = f"bounds from {envelope.start:.0f} to {envelope.end:.0f} (Unix time)"
         except ValueError as error:
             raise Refused(RefusalReason.WRONG, str(error)) from error
-        promise = promise or _promise(command.action, device)
+        promise = promise or _promise(command, device)
         return PlanRecord(
             device=command.device,
             action=command.action,
@@ -166,7 +165,16 @@ class Once(Office):
         return envelopes
 
 
-def _promise(action: Action, device: ControlledDevice) -> Promise:
+def _promise(command: Command, device: ControlledDevice) -> Promise:
+    action = command.action
+    read(TASK_PARAMETERS[action], command.parameters)
+    if action is Action.RUN:
+        task = device.tasks.get(task_key(action, command.parameters))
+        if task is None:
+            known = [key.removeprefix(NAMED) for key in device.tasks if key.startswith(NAMED)]
+            text = f"{device.name} knows {', '.join(known) or 'no tasks of its own'}"
+            raise Refused(RefusalReason.NOT_POSSIBLE, text)
+        return task.promise
     promises = [task.promise for task in device.tasks.values()]
     promises += [each.promise for each in (device.watchdog, device.schedules, device.envelopes) if each]
     for promise in promises:

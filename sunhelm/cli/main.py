@@ -48,6 +48,7 @@ CONTROL: Final = {
         "reset-watchdog": "reset the watchdog of a SEC1000S that throttles",
         "set-clock": "set the clock of a device to the time of the site",
         "restart": "restart a device",
+        "run": "run a task that only the family of a device knows",
     },
     "schedules": {"schedule": "make, show and delete schedules"},
     "envelopes": {"envelope": "make, show and delete envelopes"},

@@ -37,6 +37,7 @@ class Action(StrEnum):
     SET_CLOCK = "set_clock"
     RESET_WATCHDOG = "reset_watchdog"
     RESTART = "restart"
+    RUN = "run"  # a task that only one family knows, by its name
 
 
 class Hazard(StrEnum):
@@ -249,7 +250,8 @@ class Handle(Protocol):
 class Task(Protocol):
     """One thing that a device does once when it is told to: it has no state to return to.
 
-    The keys are those of the actions: "set_clock" (a `ClockTask`), "restart"; another one is "task:NAME".
+    The keys are those of the actions: "set_clock" (a `ClockTask`), "restart"; one that only the family knows
+    is "task:NAME", and its action is RUN.
     """
 
     promise: Promise

@@ -186,6 +186,27 @@ async def test_what_is_for_a_person_is_confirmed_and_done(home: Any) -> None:
     assert home.people.tasks()[0].cause == "person"
 
 
+async def test_a_task_that_only_the_family_knows_is_run_by_its_name(home: Any) -> None:
+    own = Once(replace(promise(Action.RUN, Hazard.PERSON), key="task:reset_to_auto"))
+    home.device.tasks = {**home.device.tasks, "task:reset_to_auto": own}
+
+    def run(name: str) -> Command:
+        return Command(device="roof", action=Action.RUN, parameters={"task": name})
+
+    with pytest.raises(Refused, match="roof knows reset_to_auto") as caught:
+        await home.people.run_task(run("reset_all"), confirmed=True)
+    assert caught.value.reason is RefusalReason.NOT_POSSIBLE
+    with pytest.raises(Refused) as caught:
+        await home.people.run_task(run("reset_to_auto"))
+    assert caught.value.reason is RefusalReason.NEEDS_CONFIRMATION
+    assert (await home.people.plan(run("reset_to_auto"))).writes == ("its reset to auto is begun",)
+
+    await home.people.run_task(run("reset_to_auto"), confirmed=True)
+    await home.step()
+    assert own.runs == 1
+    assert home.device.tasks["restart"].runs == 0
+
+
 async def test_envelopes_are_made_and_deleted_by_alerts(
     make_household: Any, clock: Any, device: Any, tmp_path: Path
 ) -> None:

@@ -108,18 +108,23 @@ async def _planned(talk: Talk, body: Json) -> bool:
     return True
 
 
-def task(name: str, text: str, action: str) -> Command:
-    """Return a command that has a device do something once."""
+def task(name: str, text: str, action: str, *, named: bool = False) -> Command:
+    """Return a command that has a device do something once; `named` is one of the tasks of its family."""
 
     def add(parser: argparse.ArgumentParser) -> None:
         _add_name(parser)
+        if named:
+            parser.add_argument("task", metavar="TASK", help="as `sunhelm capabilities` names it after task:")
         add_consent_flags(parser)
         _add_wait_flag(parser)
 
     async def act(talk: Talk) -> int:
         body: Json = {"device": talk.arguments.name, "action": action}
-        if not await _planned(talk, body):
+        given = {"task": talk.arguments.task} if named else {}
+        planned: Json = {**body, "with": given} if named else dict(body)
+        if not await _planned(talk, planned):
             return 0
+        body |= {**given, "confirmed": bool(planned.get("confirmed"))}
         done = await talk.confirmed("/tasks", body)
         left_s = 0.0 if talk.arguments.no_wait else WAIT_S
         while not done["outcome"] and left_s > 0:
@@ -233,5 +238,6 @@ COMMANDS: Final = {
         task("reset-watchdog", "reset the watchdog of a SEC1000S that throttles", "reset_watchdog"),
         task("set-clock", "set the clock of a device to the time of the site", "set_clock"),
         task("restart", "restart a device", "restart"),
+        task("run", "run a task that only the family of a device knows", "run", named=True),
     )
 }

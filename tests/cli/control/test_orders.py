@@ -141,6 +141,16 @@ def test_a_task_is_waited_for(run: Run, controller: Any, outcome: str, status: i
     assert out == f"t1: reset_watchdog on roof {outcome or 'under way'}: because\n"
 
 
+def test_a_task_of_the_family_is_run_by_its_name(run: Run, controller: Any) -> None:
+    controller.answers["POST", "/tasks"] = (201, {**TASK, "outcome": "done"})
+    ended, _, _ = run("run", "roof", "reset_to_auto", "--no-wait", "--yes")
+
+    assert ended == 0
+    assert controller.bodies("/plans")[0]["with"] == {"task": "reset_to_auto"}
+    sent = controller.bodies("/tasks")[0]
+    assert (sent["action"], sent["task"]) == ("run", "reset_to_auto")
+
+
 def test_an_answer_that_is_lost_is_asked_for_again_under_the_same_word(run: Run, controller: Any) -> None:
     controller.answers["POST", "/plans"] = {"needs_confirmation": False}
     controller.dropped = 2
