@@ -252,6 +252,4 @@ def _unit_ids(config: DeviceConfig, specs: Mapping[str, FamilySpec]) -> frozense
     parts = specs[config.family].parts
     if parts and parts[0].name in config.units:
         return frozenset(config.units[parts[0].name])  # of several inverters behind one dongle, this one
-    return frozenset(
-        unit for part in specs[config.family].parts for unit in part.candidates(config.units)
-    )
+    return frozenset(unit for part in specs[config.family].parts for unit in part.candidates(config.units))

@@ -220,9 +220,8 @@ async def test_redbacktechpy_reads_what_we_read(peer: Callable[[str], Path], acc
     assert ours["redback_status", "ok"] == ours["redback_mode", "auto"] == 1
     assert ours["redback_battery_cabinet_fan", "1", "off"] == 1
     assert (compared, worded) == (88, 25)
-    print(
-        f"{compared} numbers and {worded} texts of {len(told)} are the same; {len(DIFFERENT)} differ on purpose"
-    )
+    purpose = f"{len(DIFFERENT)} differ on purpose"
+    print(f"{compared} numbers and {worded} texts of {len(told)} are the same; {purpose}")
 
 
 async def test_the_commands_of_redbacktechpy_do_what_they_should(
