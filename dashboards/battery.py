@@ -75,7 +75,7 @@ def _apart_now() -> stat.Panel:
         4,
         5,
     )
-    return number(frame, "volt", [Series("Cells apart", f"max({cells_apart()})")], _APART).decimals(3)
+    return number(frame, "volt", [Series("Cells apart", f"max({cells_apart()})")], _APART).decimals(0)
 
 
 def _warmest() -> stat.Panel:
@@ -159,8 +159,8 @@ def _table() -> table.Panel:
             Series("Power", battery_power(), _cells_of("watt")),
             Series("Voltage", of_battery("voltage", "volts"), _cells_of("volt")),
             Series("Holds", f"{kwh} or {estimated}", _cells_of("kwatth")),
-            Series("Cycles", of_battery("cycles"), {"noValue": "-", "decimals": 0}),
-            Series("Cells apart", cells_apart(), {"unit": "volt", "decimals": 3, "noValue": "-"}),
+            Series("Cycles", of_battery("cycles"), _cells_of("short", decimals=0)),
+            Series("Cells apart", cells_apart(), _cells_of("volt", decimals=0)),
             Series("Warmest", cell_temperature("highest"), _cells_of("celsius")),
         ],
         labels=("device", "battery"),
@@ -187,7 +187,7 @@ def _apart() -> timeseries.Panel:
         12,
         9,
     )
-    return chart(frame, "volt", [Series(_NAME, cells_apart())]).decimals(3).min(0)
+    return chart(frame, "volt", [Series(_NAME, cells_apart())]).decimals(0).min(0)
 
 
 def _off_mean() -> timeseries.Panel:
@@ -203,7 +203,7 @@ def _off_mean() -> timeseries.Panel:
         frame,
         "volt",
         [Series(name, f"topk(3, {cell_off_mean()}) or bottomk(3, {cell_off_mean()})")],
-    ).decimals(3)
+    ).decimals(0)
 
 
 def _temperatures() -> timeseries.Panel:
@@ -231,11 +231,11 @@ def _cells() -> table.Panel:
         frame,
         [
             Series("Voltage", volts, {"unit": "volt", "decimals": 3}),
-            Series("Off the mean", cell_off_mean(), {"unit": "volt", "decimals": 3}),
+            Series("Off the mean", cell_off_mean(), {"unit": "volt", "decimals": 0}),
         ],
         labels=("device", "battery", "cell"),
     )
 
 
-def _cells_of(unit: str) -> Mapping[str, object]:
-    return {"unit": unit, "decimals": 1, "noValue": "-"}
+def _cells_of(unit: str, *, decimals: int = 1) -> Mapping[str, object]:
+    return {"unit": unit, "decimals": decimals, "noValue": "-", "custom.width": 125}
