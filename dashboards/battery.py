@@ -157,7 +157,6 @@ def _table() -> table.Panel:
             Series("State of charge", of_battery("state_of_charge", "ratio"), _cells_of("percentunit")),
             Series("State of health", of_battery("state_of_health", "ratio"), _cells_of("percentunit")),
             Series("Power", battery_power(), _cells_of("watt")),
-            Series("Voltage", of_battery("voltage", "volts"), _cells_of("volt")),
             Series("Holds", f"{kwh} or {estimated}", _cells_of("kwatth")),
             Series("Cycles", of_battery("cycles"), _cells_of("short", decimals=0)),
             Series("Cells apart", cells_apart(), _cells_of("volt", decimals=0)),
@@ -187,7 +186,7 @@ def _apart() -> timeseries.Panel:
         12,
         9,
     )
-    return chart(frame, "volt", [Series(_NAME, cells_apart())]).decimals(0).min(0)
+    return chart(frame, "volt", [Series(_NAME, cells_apart())]).min(0)
 
 
 def _off_mean() -> timeseries.Panel:
@@ -203,7 +202,7 @@ def _off_mean() -> timeseries.Panel:
         frame,
         "volt",
         [Series(name, f"topk(3, {cell_off_mean()}) or bottomk(3, {cell_off_mean()})")],
-    ).decimals(0)
+    )
 
 
 def _temperatures() -> timeseries.Panel:
