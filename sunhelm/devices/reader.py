@@ -95,8 +95,9 @@ class Reader:
         groups = [group for group in self.source.groups() if wanted is None or group.name in wanted]
         live = [group.name for group in groups if group.period_s == 0]
         if live:
-            fetched.update(await self.source.fetch(live, deadline))
-            if not any(fetched[name].outcome.ok for name in live):
+            came = await self.source.fetch(live, deadline)
+            fetched.update(came)
+            if came and not any(group.outcome.ok for group in came.values()):
                 worst = next(iter(fetched.values())).outcome
                 self._fail_the_rest(Outcome(worst.reason, worst.detail), wanted, fetched)
                 return
@@ -104,10 +105,12 @@ class Reader:
         for group in self._due(slow):
             if deadline.remaining() > enough:
                 now = self.clock.monotonic()
-                fetched[group.name] = (await self.source.fetch([group.name], deadline))[group.name]
-                self._slow[group.name] = _Remembered.of(now, fetched[group.name])
+                came = await self.source.fetch([group.name], deadline)
+                fetched.update(came)
+                self._slow |= {name: _Remembered.of(now, one) for name, one in came.items()}
+        there = {group.name for group in self.source.groups()}
         for group in slow:
-            if group.name not in fetched:
+            if group.name not in fetched and group.name in there:
                 self._serve_from_memory(group, fetched)
 
     def _due(self, slow: list[Group]) -> list[Group]:

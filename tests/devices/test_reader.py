@@ -32,6 +32,7 @@ class Scripted:
     fails: DeviceError | None = None
     busy: bool = False
     prepared: bool = False
+    gone: set[str] = field(default_factory=set)
     asked: list[tuple[str, ...]] = field(default_factory=list)
 
     def groups(self) -> Sequence[Group]:
@@ -53,6 +54,9 @@ class Scripted:
         fetched = {}
         for name in groups:
             self.clock.advance(self.costs.get(name, 0.1))
+            if name in self.gone:
+                self.tiers.pop(name, None)
+                continue
             brought = self.brings.get(name, [])
             if isinstance(brought, Reason):
                 fetched[name] = Fetched(Outcome(brought, "as scripted"))
@@ -94,6 +98,14 @@ async def test_the_first_read_brings_everything(reader: Reader, source: Scripted
     assert reading.up
     assert {sample.quantity.name for sample in reading.samples} == {"pv_power", "grid_export"}
     assert source.asked == [("live",), ("settings",)]
+
+
+async def test_a_group_that_turns_out_to_be_empty_is_left_out(reader: Reader, source: Scripted) -> None:
+    source.gone = {"settings"}
+    for _ in range(2):
+        reading = await read(reader)
+        assert reading.up
+        assert set(reading.groups) == {"live"}
 
 
 async def test_a_slow_group_is_served_from_memory_with_its_own_time(

@@ -50,7 +50,10 @@ class Source(Protocol):
         """Find out what the device is made of; cheap when that is known. Raises DeviceError."""
 
     async def fetch(self, groups: Sequence[str], deadline: Deadline) -> Mapping[str, Fetched]:
-        """Read these groups with as few requests as possible. Never raises DeviceError."""
+        """Read these groups with as few requests as possible. Never raises DeviceError.
+
+        A group of which the device turned out to have nothing is left out, and gone from `groups`.
+        """
 
     def derive(self, samples: Sequence[Sample], groups: Collection[str]) -> Iterable[Sample]:
         """Yield what follows from the samples, and the device does not tell, of the groups that came."""

@@ -14,6 +14,7 @@ PART: Final = "charger"
 LEAST_A: Final = 6.0
 """The least that a charger can offer to a vehicle, by the norm that all of them follow."""
 
+_GROUP: Final = "settings"
 _MOST_A: Final = 32.0
 _TENTHS_FROM: Final = 60
 
@@ -39,12 +40,11 @@ class Family(RegisterFamily):
 
     def derive(self, samples: Sequence[Sample], values: Values) -> Iterable[Sample]:
         """Yield the limits of the hardware, which one program found in amperes and another in tenths."""
-        del samples
-        told = values.get(PART, {})
+        told = values.get(PART, {}) if any(sample.group == _GROUP for sample in samples) else {}
         for name, quantity in _QUANTITIES.items():
             raw = told.get(name)
             if isinstance(raw, float | int) and raw:
-                yield Sample(quantity, amperes(raw), (), name, "settings")
+                yield Sample(quantity, amperes(raw), (), name, _GROUP)
 
 
 def amperes(raw: float) -> float:
