@@ -119,6 +119,12 @@ async def test_the_limit_is_written_at_91_and_proven_at_36(bay: Bay) -> None:
     assert bay.written == [(91, (160,))]
 
 
+async def test_each_register_is_written_by_the_function_that_its_device_takes(bay: Bay) -> None:  # S4
+    await bay.put("current_limits", CurrentLimits(charge=16))
+
+    assert {request.function for request in bay.server.log.recent} == {3, 16}
+
+
 async def test_charging_is_commanded_at_95_and_proven_at_94(bay: Bay) -> None:
     before, now = await bay.put("mode", Mode("native:start"))
     assert (before, now) == (Mode("native:stop"), Mode("native:start"))

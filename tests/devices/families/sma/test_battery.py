@@ -84,7 +84,9 @@ async def test_before_anything_is_told_nothing_is_known_and_nothing_is_written(p
     assert all(played.device.handles[key].promise.blind for key in ("battery", "mode", "production_limit"))
 
 
-async def test_renewed_it_holds_and_left_alone_the_device_falls_back_at_its_time(play: Any) -> None:
+async def test_renewed_it_holds_and_left_alone_the_device_falls_back_at_its_time(
+    play: Any,
+) -> None:  # S7, S23
     played = await play(SINGLE)
     await played.hold("battery", Charge(1500), 900)
     assert played.battery_w == pytest.approx(-1500, rel=0.1)
@@ -105,7 +107,7 @@ async def test_a_short_time_to_fall_back_is_renewed_at_a_third(play: Any) -> Non
     assert played.face.controls.obeys == "setpoint"
 
 
-async def test_a_device_that_keeps_its_last_set_point_is_refused(play: Any) -> None:
+async def test_a_device_that_keeps_its_last_set_point_is_refused(play: Any) -> None:  # S21
     played = await play(SINGLE)
     played.face.controls.settings[41193] = KEEP_LAST
     with pytest.raises(Rejected, match=r"41193 is 2506.*keep_last_setpoint"):
