@@ -215,6 +215,14 @@ def test_what_a_model_does_not_have_is_refused_and_a_silent_slave_is_zeros() -> 
     assert not any(face.read(0x37, Table.INPUT, 60, 60))
 
 
+@pytest.mark.parametrize(("kind", "shows"), [(HYBRID, True), (ALL_IN_ONE, False), (THREE_PHASE, False)])
+def test_the_first_page_is_mirrored_where_the_battery_is_of_low_voltage(kind: Kind, shows: bool) -> None:
+    face = GivEnergyFace(plant_at(NOON, warm_up=False), kind)
+    inverter = face.read(0x11, Table.INPUT, 0, 60)
+    for slave in (0x30, 0x32):
+        assert face.read(slave, Table.INPUT, 0, 60) == (inverter if shows else [0] * 60)
+
+
 def test_what_cannot_be_written_is_refused() -> None:
     face = GivEnergyFace(plant_at(NOON, warm_up=False))
     for address, word in ((162, 1), (331, 1), (63, 1), (5003, 1), (163, 1), (163, 0), (36, 13), (313, 0)):

@@ -18,6 +18,9 @@ _BMS: Final = 0x31
 _STACK: Final = 0x70
 _MODULES: Final = 0x50
 _HIGH_VOLTAGE: Final = 0xA0
+_MIRRORS: Final = (0x30, 0x32)
+"""Slaves at which an inverter of a low-voltage battery shows its first page of input registers too."""
+
 _SERIAL: Final = "QA0000T002"
 _GRID_CODE: Final = {
     **dict(enumerate((1300, 30, 30, 1840, 2622, 4750, 5200, 125, 50, 1000, 25, 1800, 2730, 4700, 5200), 60)),
@@ -57,6 +60,8 @@ class GivEnergyFace:
     def read(self, unit: int, table: Table, address: int, count: int) -> Sequence[int]:
         if unit == _INVERTER and not self._has(table, address, count):
             raise ModbusException(2)
+        if unit in _MIRRORS and table is Table.INPUT and address < 60 and not self.kind.high_voltage:
+            unit = _INVERTER
         image = self._image(unit, table)
         return [image.get(place, 0) for place in range(address, address + count)]
 
