@@ -168,6 +168,14 @@ class BaselineAsk(Once):
 class TaskAsk(Once):
     """Something that a device does once; `task` names one that only its family knows, for `run`."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "if": {"properties": {"action": {"const": "run"}}},
+            "then": {"required": ["task"], "properties": {"task": {"type": "string"}}},
+            "else": {"properties": {"task": {"type": "null"}}},
+        }
+    )
+
     device: Device
     action: Literal[Action.SET_CLOCK, Action.RESET_WATCHDOG, Action.RESTART, Action.RUN]
     task: Word | None = None

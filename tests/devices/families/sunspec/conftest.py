@@ -99,6 +99,7 @@ def make_device(sunspec: RegisterFamily, link: Any, clock: Any) -> Callable[...,
             map=None,
             rated_power=None,
             capacity=None,
+            read_words=None,
         )
         return sunspec.source(config, Surroundings(ZoneInfo("Europe/Amsterdam"), clock), link)  # type: ignore[arg-type]
 
