@@ -79,7 +79,7 @@ class Turns:
         self.directory = directory
         self.role: Role = role
         self.boot_clock = boot_clock
-        self._endpoints: WeakValueDictionary[str, Endpoint] = WeakValueDictionary()
+        self._endpoints: WeakValueDictionary[tuple[str, int], Endpoint] = WeakValueDictionary()
         if directory is not None:
             try:
                 _make(directory)
@@ -93,10 +93,11 @@ class Turns:
                 ) from error
 
     def endpoint(self, name: str, clock: Clock = SYSTEM_CLOCK) -> Endpoint:
-        """Return the one endpoint of that name: an address and port, or an account."""
-        endpoint = self._endpoints.get(name)
+        """Return the one endpoint of that name, an address and port or an account, by that clock."""
+        key = (name, id(clock))  # an endpoint keeps its clock, so the number is of no other while it lives
+        endpoint = self._endpoints.get(key)
         if endpoint is None:
-            endpoint = self._endpoints[name] = Endpoint(name, self, clock)
+            endpoint = self._endpoints[key] = Endpoint(name, self, clock)
         return endpoint
 
 
