@@ -11,14 +11,14 @@ from aiohttp import hdrs, web
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
-from controllers.alerts import BadAlerts, parse_delivery
 from controllers.api.bodies import read_json
 from controllers.api.openapi import WEBHOOK
 from controllers.api.problems import Refusal, answer_refusals, refuse, shape_problems
 from controllers.api.requests import Requests
 from controllers.api.routes import add_api
 from controllers.controller import Controller
-from controllers.journal import JournalError
+from controllers.intake.alerts import BadAlerts, parse_delivery
+from controllers.journal.journal import JournalError
 from controllers.metrics import Counts
 from controllers.page.routes import Page
 from controllers.people import People

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from controllers.groups import check_groups
-from controllers.means import schedule_promise
-from controllers.policies import AlertmanagerSection, Policies
-from controllers.policy_check import PoliciesCheck, Promises
+from controllers.policy.groups import check_groups
+from controllers.policy.policies import AlertmanagerSection, Policies
+from controllers.policy.policy_check import PoliciesCheck, Promises
+from controllers.schedules.means import schedule_promise
 from sunhelm.configuration.document import read_document
 from sunhelm.configuration.mistakes import ConfigurationError
 from sunhelm.configuration.validation import validate_section

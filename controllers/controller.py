@@ -8,31 +8,31 @@ from typing import Final
 
 import structlog
 
-from controllers import lift_records
-from controllers.alertmanager import Alertmanager, NotListed
-from controllers.alerts import Alert
+from controllers.claims.demand import LIMITING, Demand, state_of
+from controllers.claims.judgement import after_alerts, after_listing, after_time
+from controllers.claims.ledger import Ledger, difference, rebound, recall, transition
 from controllers.config import Configuration
-from controllers.daily import with_daily_tasks
-from controllers.demand import LIMITING, Demand, state_of
 from controllers.desk import PeoplesDesk
 from controllers.device_loop import DeviceLoop
-from controllers.errands import TaskErrand
 from controllers.fleet import Fleet, Open, controlled
-from controllers.inbox import Inbox, judged
-from controllers.journal import Journal, JournalError, Statement
-from controllers.judgement import after_alerts, after_listing, after_time
-from controllers.ledger import Ledger, difference, rebound, recall, transition
+from controllers.intake.alertmanager import Alertmanager, NotListed
+from controllers.intake.alerts import Alert
+from controllers.intake.inbox import Inbox, judged
+from controllers.journal import lift_records
+from controllers.journal.journal import Journal, JournalError, Statement
+from controllers.journal.records import owes
+from controllers.journal.schema import retention
+from controllers.journal.values import words
 from controllers.people import People
-from controllers.placing import ScheduleErrand
-from controllers.policies import Policies
-from controllers.reconcile import Reconciler
-from controllers.records import owes
-from controllers.schema import retention
-from controllers.statuses import Observer
+from controllers.policy.policies import Policies
+from controllers.schedules.placing import ScheduleErrand
+from controllers.states.reconcile import Reconciler
+from controllers.states.statuses import Observer
 from controllers.steady import SteadyTime
-from controllers.values import words
+from controllers.tasks.daily import with_daily_tasks
+from controllers.tasks.errands import TaskErrand
+from controllers.tasks.watchdog import WatchdogReset
 from controllers.views import cause
-from controllers.watchdog import WatchdogReset
 from sunhelm.devices.clock import SYSTEM_CLOCK, Clock
 from sunhelm.devices.control import UNLIMITED, Action, ControlledDevice, Limit, PowerLimit, Storage
 from sunhelm.devices.device_config import DeviceConfig

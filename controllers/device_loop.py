@@ -8,7 +8,7 @@ from typing import Protocol
 
 import structlog
 
-from controllers.reconcile import Reconciler
+from controllers.states.reconcile import Reconciler
 from sunhelm.devices.clock import Clock
 from sunhelm.devices.control import Value
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import structlog
 
 from controllers.device_loop import DeviceLoop
-from controllers.journal import JournalError
+from controllers.journal.journal import JournalError
 from sunhelm.devices.control import ControlledDevice
 from sunhelm.devices.device_config import DeviceConfig
 from sunhelm.devices.site import Site

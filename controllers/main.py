@@ -16,7 +16,7 @@ from controllers.app import MOST_BODY_BYTES, Desk, add_controller
 from controllers.config import load_configuration
 from controllers.controller import Controller
 from controllers.door import Door, DoorError, known_hosts
-from controllers.journal import Journal, JournalError
+from controllers.journal.journal import Journal, JournalError
 from controllers.metrics import PREFIX, ControllerCollector, Counts
 from sunhelm import __version__
 from sunhelm.configuration.mistakes import ConfigurationError, Mistake

@@ -9,11 +9,11 @@ from prometheus_client import Counter
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from controllers.claims import End
+from controllers.claims.claims import End
+from controllers.claims.limits import looseness
 from controllers.controller import Controller
-from controllers.limits import looseness
-from controllers.watchdog import WatchdogReset
-from controllers.writing import Outcome
+from controllers.states.writing import Outcome
+from controllers.tasks.watchdog import WatchdogReset
 from sunhelm.devices.control import (
     Charge,
     Discharge,

@@ -8,8 +8,8 @@ from typing import Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from controllers.parameters import PARAMETERS, NoRatedPower, Parameters, SetParameters
 from controllers.people import Command, RefusalReason, Refused
+from controllers.policy.parameters import PARAMETERS, NoRatedPower, Parameters, SetParameters
 from sunhelm.configuration.complaints import complaint
 from sunhelm.configuration.mistakes import listed
 from sunhelm.devices.control import UNLIMITED, Action, ControlledDevice, Handle, Hazard, Promise, Value

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from hashlib import blake2b
 
-from controllers.claims import PERSON, SCHEDULE, Claim, ClaimKey
+from controllers.claims.claims import PERSON, SCHEDULE, Claim, ClaimKey
 from controllers.device_loop import DeviceLoop
-from controllers.means import schedule_promise
+from controllers.journal.values import words
 from controllers.people import (
     CapabilityRecord,
     ClaimRecord,
@@ -18,12 +18,12 @@ from controllers.people import (
     StateRecord,
     TaskRecord,
 )
-from controllers.reconcile import Reconciler
-from controllers.schedules import Planned, Stage
-from controllers.statuses import Status
-from controllers.tasks import CLOCK_SYNC, Task
-from controllers.values import words
-from controllers.watchdog import WatchdogReset
+from controllers.schedules.means import schedule_promise
+from controllers.schedules.schedules import Planned, Stage
+from controllers.states.reconcile import Reconciler
+from controllers.states.statuses import Status
+from controllers.tasks.tasks import CLOCK_SYNC, Task
+from controllers.tasks.watchdog import WatchdogReset
 from sunhelm.devices.control import Action, ControlledDevice, Hazard, Promise
 from sunhelm.devices.device_config import DeviceConfig
 

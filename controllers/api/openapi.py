@@ -9,10 +9,10 @@ from typing import Any, Final
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from controllers.alerts import Delivery
 from controllers.api.operations import Operation
 from controllers.api.problems import PROBLEM_JSON, Problem
 from controllers.api.table import OPERATIONS
+from controllers.intake.alerts import Delivery
 from sunhelm import __version__
 
 VERSION: Final = "3.1.0"

@@ -10,7 +10,7 @@ from typing import Annotated, Final, NoReturn
 from aiohttp import hdrs, web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from controllers.journal import JournalError
+from controllers.journal.journal import JournalError
 from controllers.people import RefusalReason, Refused
 from sunhelm.configuration.annotations import keys_of, models_at
 from sunhelm.configuration.complaints import complaint

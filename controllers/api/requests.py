@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from controllers.api.problems import Problem, Refusal, refused_by
-from controllers.journal import Journal, JournalError, Statement
+from controllers.journal.journal import Journal, JournalError, Statement
 from controllers.people import LONGEST_S, EventRecord, Refused
 
 PENDING: Final = ""

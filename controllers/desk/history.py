@@ -7,9 +7,9 @@ import json
 from typing import Final, cast
 
 from controllers.desk.office import Office
-from controllers.journal import Row
+from controllers.journal.journal import Row
+from controllers.journal.values import decode, words
 from controllers.people import EventRecord
-from controllers.values import decode, words
 from controllers.views import cause
 
 _ACTS: Final = (

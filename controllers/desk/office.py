@@ -6,14 +6,14 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import Final, Protocol
 
+from controllers.claims.ledger import Ledger
 from controllers.device_loop import DeviceLoop
 from controllers.fleet import Fleet
-from controllers.journal import Journal, Statement
-from controllers.ledger import Ledger
+from controllers.journal.journal import Journal, Statement
 from controllers.people import LONGEST_S, RefusalReason, Refused
-from controllers.policies import Policies
+from controllers.policy.policies import Policies
+from controllers.states.writing import EXCHANGE_S
 from controllers.steady import SteadyTime
-from controllers.writing import EXCHANGE_S
 from sunhelm.configuration.mistakes import did_you_mean
 from sunhelm.devices.clock import Clock, Deadline
 from sunhelm.devices.device_config import DeviceConfig

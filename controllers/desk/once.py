@@ -6,10 +6,8 @@ import secrets
 from dataclasses import replace
 from typing import Final
 
-from controllers import tasks
-from controllers.claims import PERSON
+from controllers.claims.claims import PERSON
 from controllers.desk.office import PATIENCE_S, POLL_S, Office
-from controllers.means import planned
 from controllers.orders import check_hazard, needs_confirmation, not_possible, read
 from controllers.people import (
     Command,
@@ -20,16 +18,18 @@ from controllers.people import (
     Refused,
     TaskRecord,
 )
-from controllers.spans import (
+from controllers.schedules.means import planned
+from controllers.schedules.spans import (
     TASK_PARAMETERS,
     DeletionParameters,
     EnvelopeParameters,
     NamedTask,
     ScheduleParameters,
 )
-from controllers.tasks import NAMED, Task, TaskKey, TaskOutcome, task_key
+from controllers.tasks import tasks
+from controllers.tasks.tasks import NAMED, Task, TaskKey, TaskOutcome, task_key
+from controllers.tasks.watchdog import NotNow, WatchdogReset
 from controllers.views import task_record
-from controllers.watchdog import NotNow, WatchdogReset
 from sunhelm.devices.clock import Deadline
 from sunhelm.devices.control import Action, ControlledDevice, Envelope, Envelopes, Promise
 from sunhelm.devices.device_config import DeviceConfig

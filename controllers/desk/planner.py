@@ -6,16 +6,16 @@ import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from controllers import schedules
+from controllers.claims.ledger import Ledger
 from controllers.desk.once import Once
-from controllers.ledger import Ledger
-from controllers.means import planned
 from controllers.orders import check_hazard, read
 from controllers.people import Command, EntryRecord, RefusalReason, Refused, ScheduleRecord
-from controllers.placing import ClockOff, check_clock
-from controllers.plan_file import schedules_of
-from controllers.schedules import Planned
-from controllers.spans import ScheduleParameters
+from controllers.schedules import schedules
+from controllers.schedules.means import planned
+from controllers.schedules.placing import ClockOff, check_clock
+from controllers.schedules.plan_file import schedules_of
+from controllers.schedules.schedules import Planned
+from controllers.schedules.spans import ScheduleParameters
 from controllers.views import schedule_record
 from sunhelm.devices.control import Action, ControlledDevice, Schedule
 from sunhelm.devices.device_config import DeviceConfig

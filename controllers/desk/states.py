@@ -5,14 +5,13 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator
 
-from controllers.budget import Budget
-from controllers.claims import PERSON, Claim, ClaimKey, End, Order, Terms
-from controllers.curtailment import Purpose
+from controllers.claims.claims import PERSON, Claim, ClaimKey, End, Order, Terms
+from controllers.claims.judgement import after_hold, after_person, after_release
+from controllers.claims.ledger import Ledger
+from controllers.claims.limits import is_limit
 from controllers.desk.office import told
 from controllers.desk.once import Once
-from controllers.judgement import after_hold, after_person, after_release
-from controllers.ledger import Ledger
-from controllers.limits import is_limit
+from controllers.journal.values import words
 from controllers.orders import Wanted, check_hazard, needs_confirmation, wanted
 from controllers.people import (
     LASTING_S,
@@ -24,9 +23,10 @@ from controllers.people import (
     Refused,
     StateRecord,
 )
-from controllers.reconcile import Reconciler
-from controllers.spans import TASK_PARAMETERS
-from controllers.values import words
+from controllers.schedules.spans import TASK_PARAMETERS
+from controllers.states.budget import Budget
+from controllers.states.curtailment import Purpose
+from controllers.states.reconcile import Reconciler
 from controllers.views import claim_id, claim_record, device_record, state_record
 from sunhelm.devices.control import Action, Promise, Rung, Storage, Unknown, Value
 

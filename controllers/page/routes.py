@@ -17,7 +17,7 @@ from markupsafe import Markup
 
 from controllers.api.problems import STATUS, Refusal
 from controllers.api.requests import Requests, Said
-from controllers.journal import JournalError
+from controllers.journal.journal import JournalError
 from controllers.page.deeds import Deed, DeedOf, end_hold, hold, release
 from controllers.page.forms import fields_of, not_our_form
 from controllers.page.tokens import BadToken, Tokens, UsedToken

@@ -12,17 +12,17 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from controllers.alerts import Alert, Status
-from controllers.claims import Claim, ClaimKey, Order, Terms
+from controllers.claims.claims import Claim, ClaimKey, Order, Terms
+from controllers.claims.demand import Demand, state_of
 from controllers.config import Configuration
 from controllers.controller import Controller
-from controllers.demand import Demand, state_of
-from controllers.journal import Journal, Statement
+from controllers.intake.alerts import Alert, Status
+from controllers.journal.journal import Journal, Statement
 from controllers.people import People
-from controllers.policies import AlertmanagerSection, HeartbeatSection, Policies, Policy, TaskPolicy
-from controllers.reconcile import Reconciler
+from controllers.policy.policies import AlertmanagerSection, HeartbeatSection, Policies, Policy, TaskPolicy
+from controllers.states.reconcile import Reconciler
+from controllers.states.writing import Outcome
 from controllers.steady import SteadyTime
-from controllers.writing import Outcome
 from sunhelm.devices.clock import Deadline
 from sunhelm.devices.control import (
     UNKNOWN,

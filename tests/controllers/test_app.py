@@ -20,13 +20,13 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from controllers.app import MOST_BODY_BYTES, Desk, add_controller
-from controllers.claims import Terms
+from controllers.claims.claims import Terms
 from controllers.config import Configuration
 from controllers.controller import Controller
 from controllers.door import Door, DoorError, known_hosts
-from controllers.journal import Journal
+from controllers.journal.journal import Journal
 from controllers.metrics import PREFIX, ControllerCollector, Counts
-from controllers.policies import AlertmanagerSection, HeartbeatSection, Policies, Policy
+from controllers.policy.policies import AlertmanagerSection, HeartbeatSection, Policies, Policy
 from sunhelm.configuration.secrets import SecretFile
 from sunhelm.devices.control import Action, Limit
 from sunhelm.devices.device_config import DeviceConfig

@@ -9,12 +9,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from controllers.alerts import Alert, Status
-from controllers.claims import Terms
+from controllers.claims.claims import Terms
 from controllers.config import Configuration
 from controllers.controller import Controller
-from controllers.journal import Journal, Statement
-from controllers.policies import AlertmanagerSection, HeartbeatSection, Policies, Policy
+from controllers.intake.alerts import Alert, Status
+from controllers.journal.journal import Journal, Statement
+from controllers.policy.policies import AlertmanagerSection, HeartbeatSection, Policies, Policy
 from sunhelm.devices.control import Action, Limit, Value
 from sunhelm.devices.device_config import DeviceConfig
 from sunhelm.devices.sections import Control

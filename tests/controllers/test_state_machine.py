@@ -25,15 +25,15 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from controllers.alerts import Alert, Status
-from controllers.claims import End, Terms
+from controllers.claims.claims import End, Terms
+from controllers.claims.demand import Demand
+from controllers.claims.limits import loosens
 from controllers.config import Configuration
 from controllers.controller import Controller
-from controllers.demand import Demand
-from controllers.journal import Journal
-from controllers.limits import loosens
+from controllers.intake.alerts import Alert, Status
+from controllers.journal.journal import Journal
 from controllers.people import Command, People, RefusalReason, Refused
-from controllers.policies import AlertmanagerSection, HeartbeatSection, Policies, Policy, TaskPolicy
+from controllers.policy.policies import AlertmanagerSection, HeartbeatSection, Policies, Policy, TaskPolicy
 from sunhelm.devices.clock import Deadline
 from sunhelm.devices.control import (
     Action,

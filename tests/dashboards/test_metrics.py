@@ -14,12 +14,12 @@ from prometheus_client.core import GaugeMetricFamily
 
 from controllers.config import Configuration
 from controllers.controller import Controller
-from controllers.heartbeat import Heartbeat
-from controllers.journal import Journal
+from controllers.intake.heartbeat import Heartbeat
+from controllers.journal.journal import Journal
 from controllers.metrics import ControllerCollector, Counts
-from controllers.policies import AlertmanagerSection, HeartbeatSection, Policies
-from controllers.writing import Outcome as WriteOutcome
-from controllers.writing import Result
+from controllers.policy.policies import AlertmanagerSection, HeartbeatSection, Policies
+from controllers.states.writing import Outcome as WriteOutcome
+from controllers.states.writing import Result
 from exporter.metrics import Page, Scrape
 from sunhelm.devices.controlled import open_controlled
 from sunhelm.devices.errors import Reason

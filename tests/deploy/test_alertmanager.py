@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from controllers.app import WEBHOOK
-from controllers.policies import AlertmanagerSection
+from controllers.policy.policies import AlertmanagerSection
 from sunhelm.devices.amounts import parse_amount
 
 CONTROLLER = "sunhelm-controller"

@@ -17,8 +17,7 @@ from controllers.api.problems import answer_refusals, shape_problems
 from controllers.api.requests import Requests
 from controllers.api.routes import add_api
 from controllers.door import Door
-from controllers.journal import Journal
-from controllers.parameters import PARAMETERS
+from controllers.journal.journal import Journal
 from controllers.people import (
     LASTING_S,
     CapabilityRecord,
@@ -35,6 +34,7 @@ from controllers.people import (
     StateRecord,
     TaskRecord,
 )
+from controllers.policy.parameters import PARAMETERS
 from sunhelm.devices.control import Action, Hazard, Proof, Rung, Storage
 from sunhelm.service.access import VISITOR
 from sunhelm.service.health import Health

@@ -11,7 +11,7 @@ import pytest
 
 from controllers.api.problems import Refusal
 from controllers.api.requests import Requests, Said
-from controllers.journal import Journal, JournalError
+from controllers.journal.journal import Journal, JournalError
 from controllers.people import RefusalReason, Refused
 
 SAID = Said(id="my-own-word", visitor="anna", operation="claim", device="roof", text="limit=0W", content="{}")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from controllers.alerts import Status
+from controllers.intake.alerts import Status
 from controllers.people import Command, RefusalReason, Refused
 from sunhelm.devices.control import (
     UNLIMITED,

@@ -13,7 +13,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from controllers.api.requests import Requests
-from controllers.journal import Journal
+from controllers.journal.journal import Journal
 from controllers.page.routes import Page
 from controllers.people import (
     ClaimRecord,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from controllers.writing import Result, write_and_prove
+from controllers.states.writing import Result, write_and_prove
 from sunhelm.devices.control import (
     UNKNOWN,
     UNLIMITED,

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from controllers.alerts import Alert, Status
-from controllers.claims import Terms
+from controllers.claims.claims import Terms
 from controllers.config import Configuration
 from controllers.controller import Controller
-from controllers.journal import Journal
-from controllers.policies import AlertmanagerSection, HeartbeatSection, Policies, Policy
+from controllers.intake.alerts import Alert, Status
+from controllers.journal.journal import Journal
+from controllers.policy.policies import AlertmanagerSection, HeartbeatSection, Policies, Policy
 from sunhelm.devices.control import Action, Limit
 from sunhelm.devices.controlled import open_controlled
 

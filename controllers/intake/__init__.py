@@ -1,0 +1,1 @@
+"""What reaches the controller: alerts by webhook and API, their heartbeat, the inbox that keeps them."""

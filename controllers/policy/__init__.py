@@ -1,0 +1,1 @@
+"""Policies of the site file: which alert asks for which state, checked against what devices can do."""

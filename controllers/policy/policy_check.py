@@ -1,0 +1,378 @@
+"""The section `policies`, held against the devices that it speaks of and what they can do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import combinations
+from typing import Final
+
+from controllers.claims.claims import Terms
+from controllers.claims.demand import LIMITING
+from controllers.claims.limits import is_limit
+from controllers.policy.groups import GROUPABLE, Groups, Unshared, shared
+from controllers.policy.parameters import PARAMETERS, NoRatedPower, Parameters, SetParameters
+from controllers.policy.policies import FROM_LABEL, AlertmanagerSection, Policy, PolicySection, TaskPolicy
+from controllers.schedules.spans import TASK_PARAMETERS
+from controllers.tasks.watchdog import LEAST_ALLOWED_S
+from sunhelm.configuration.complaints import not_among
+from sunhelm.configuration.document import Document
+from sunhelm.configuration.mistakes import Mistake, did_you_mean, found, listed
+from sunhelm.configuration.places import KeyPath
+from sunhelm.configuration.validation import validate_at
+from sunhelm.devices.control import Action, Hazard, Promise, Value
+from sunhelm.devices.controlled import NotControllable
+from sunhelm.devices.device_config import DeviceConfig
+from sunhelm.devices.families import load_family
+from sunhelm.devices.sections import NAME, FailSafeLimit
+from sunhelm.devices.site import Site
+
+Promises = Callable[[DeviceConfig, Site], Mapping[str, Promise]]
+"""What a configured device promises of each of its states and tasks. Raises NotControllable."""
+
+POLICIES: Final = "policies"
+_LEASE_S: Final = 600.0
+
+
+class PoliciesCheck:
+    """The section `policies` beside the devices that it speaks of."""
+
+    def __init__(
+        self,
+        document: Document,
+        site: Site | None,
+        alertmanager: AlertmanagerSection,
+        groups: Groups,
+        promises: Promises,
+    ) -> None:
+        self.mistakes: list[Mistake] = []
+        self._document = document
+        self._devices = {} if site is None else site.devices
+        self._alertmanager = alertmanager
+        self._groups = groups
+        self._promises = {} if site is None else dict(self._known(site, promises))
+
+    def policies(self) -> tuple[dict[str, Policy], dict[str, TaskPolicy]]:
+        """Return the policies without mistakes, those that ask for a state and those for a task.
+
+        The mistakes of the others are in `mistakes`.
+        """
+        for device in self._devices.values():
+            self.mistakes += self._about_control(device)
+        written = self._document.value((POLICIES,))
+        if written is not None and not isinstance(written, dict):
+            message = "is not a mapping from names to policies"
+            self.mistakes.append(self._document.mistake((POLICIES,), message))
+        policies: dict[str, Policy] = {}
+        tasks: dict[str, TaskPolicy] = {}
+        for name in self._document.mapping((POLICIES,)):
+            policy = self._policy(name)
+            if isinstance(policy, Policy):
+                policies[name] = policy
+            elif policy is not None:
+                tasks[name] = policy
+        for first, second in combinations(policies.values(), 2):
+            self._refuse_conflict(first, second)
+        return policies, tasks
+
+    def _known(self, site: Site, promises: Promises) -> Iterator[tuple[str, Mapping[str, Promise]]]:
+        for device in site.devices.values():
+            if device.control.enabled:
+                try:
+                    yield device.name, promises(device, site)
+                except NotControllable as error:
+                    where: KeyPath = ("devices", device.name, "control")
+                    self.mistakes.append(self._document.mistake(where, str(error)))
+
+    def _policy(self, name: str) -> Policy | TaskPolicy | None:
+        path: KeyPath = (POLICIES, name)
+        if not NAME.fullmatch(name):
+            message = "is not a name; use a-z, 0-9, _ and -, at most 63 of them"
+            self.mistakes.append(self._document.mistake(path, message, at_key=True))
+        section, wrong = validate_at(self._document, path, PolicySection)
+        self.mistakes += wrong
+        if section is None:
+            return None
+        if section.action in TASK_PARAMETERS:
+            return self._task(name, path, section)
+        parameters, wrong = validate_at(self._document, (*path, "with"), PARAMETERS[section.action])
+        self.mistakes += wrong
+        terms = self._terms(path, section)
+        if section.action is Action.LIMIT_EXPORT and self._alertmanager.heartbeat is None:
+            message = "limits export, and there is no alertmanager.heartbeat to tell when nobody watches"
+            self.mistakes.append(self._document.mistake((*path, "action"), message))
+        if parameters is None:
+            return None
+        values = dict(self._values(path, section, parameters))
+        if not values:
+            return None
+        return Policy(
+            name=name,
+            match=section.match,
+            action=section.action,
+            values=values,
+            terms=terms,
+            setting=parameters.setting if isinstance(parameters, SetParameters) else "",
+            from_label=section.device == FROM_LABEL,
+            cooldown_s=section.cooldown,
+            most_a_day=section.most_a_day,
+        )
+
+    def _task(self, name: str, path: KeyPath, section: PolicySection) -> TaskPolicy | None:
+        parameters, wrong = validate_at(self._document, (*path, "with"), TASK_PARAMETERS[section.action])
+        self.mistakes += wrong
+        if section.action is Action.RESET_WATCHDOG and self._alertmanager.heartbeat is None:
+            message = (
+                "lifts the export limit, without an alertmanager.heartbeat to tell whether anybody watches"
+            )
+            self.mistakes.append(self._document.mistake((*path, "action"), message))
+        devices = []
+        for device in self._meant(path, section):
+            refusal = self._task_refusal(device, section.action)
+            if refusal is None:
+                devices.append(device.name)
+            elif section.device != FROM_LABEL:
+                self.mistakes.append(self._document.mistake((*path, "action"), refusal))
+        if parameters is None or not devices:
+            return None
+        return TaskPolicy(
+            name=name,
+            match=section.match,
+            action=section.action,
+            devices=tuple(devices),
+            parameters=section.parameters,
+            from_label=section.device == FROM_LABEL,
+            cooldown_s=section.cooldown,
+            most_a_day=section.most_a_day,
+            dry_run=section.dry_run,
+        )
+
+    def _task_refusal(self, device: DeviceConfig, action: Action) -> str | None:
+        """Return why the device cannot or must not be asked to do this."""
+        promises = self._promises.get(device.name)
+        if promises is None:
+            return None
+        promise = next((each for each in promises.values() if action in each.actions), None)
+        if promise is None:
+            return _not_possible(device, action, promises)
+        refusal = _hazard_refusal(device, action, promise.hazard)
+        if refusal is not None:
+            return refusal[1]
+        lifted = device.control.allow_unlimited
+        if action is Action.RESET_WATCHDOG and (lifted is None or lifted < LEAST_ALLOWED_S):
+            return (
+                f"{action.value} on {device.name} needs its owner's word:"
+                f" control: {{allow_unlimited: {LEAST_ALLOWED_S:g}s}}"
+            )
+        return None
+
+    def _terms(self, path: KeyPath, section: PolicySection) -> Terms:
+        least = 2 * self._alertmanager.repeat_interval
+        pulled = self._alertmanager.url is not None
+        lease = section.lease if section.lease is not None else (_LEASE_S if pulled else least)
+        if section.min_life > section.max_life:
+            message = f"{section.min_life:g}s is more than max_life, {section.max_life:g}s"
+            self.mistakes.append(self._document.mistake((*path, "min_life"), message))
+        if not pulled and lease < least:
+            message = (
+                f"{lease:g}s is shorter than twice alertmanager.repeat_interval, {least:g}s: the claim would"
+                " lapse while its alert fires. Lengthen it, or give alertmanager.url"
+            )
+            self.mistakes.append(self._document.mistake((*path, "lease"), message))
+        return Terms(
+            lease_s=lease,
+            max_life_s=section.max_life,
+            min_life_s=section.min_life,
+            priority=section.priority,
+            dry_run=section.dry_run,
+            release_ramp_s=section.release_ramp,
+        )
+
+    def _values(
+        self, path: KeyPath, section: PolicySection, parameters: Parameters
+    ) -> Iterator[tuple[str, Value]]:
+        if section.group is not None and section.action in GROUPABLE:
+            yield from self._shared(path, section, parameters)
+            return
+        for device in self._meant(path, section):
+            try:
+                value = parameters.value(device.rated_power)
+            except NoRatedPower as error:
+                if section.device != FROM_LABEL:
+                    where = (*path, "with", "limit")
+                    self.mistakes.append(self._document.mistake(where, f"{error} ({device.name})"))
+                continue
+            value = self._meant_by(device, parameters, value)
+            refusal = self._refusal(device, section, parameters, value)
+            if refusal is None:
+                yield device.name, value
+            elif section.device != FROM_LABEL:
+                self.mistakes.append(self._document.mistake((*path, refusal[0]), refusal[1]))
+
+    def _meant_by(self, device: DeviceConfig, parameters: Parameters, value: Value) -> Value:
+        """Return what a number means to the setting that it is for."""
+        if not isinstance(parameters, SetParameters):
+            return value
+        promise = self._promises.get(device.name, {}).get(f"setting:{parameters.setting}")
+        return value if promise is None or parameters.to < 0 else promise.meant(value)
+
+    def _shared(
+        self, path: KeyPath, section: PolicySection, parameters: Parameters
+    ) -> Iterator[tuple[str, Value]]:
+        """Yield the part of each member of a group that has one."""
+        members = [
+            (device, self._promise_of(device, section.action)) for device in self._meant(path, section)
+        ]
+        if not members:
+            return
+        try:
+            shares = shared(section.action, parameters, members)
+        except Unshared as error:
+            self.mistakes.append(self._document.mistake((*path, error.key), str(error)))
+            return
+        for device, value in shares:
+            refusal = self._refusal(device, section, parameters, value)
+            if refusal is None:
+                yield device.name, value
+            else:
+                self.mistakes.append(self._document.mistake((*path, refusal[0]), refusal[1]))
+
+    def _promise_of(self, device: DeviceConfig, action: Action) -> Promise | None:
+        promises = self._promises.get(device.name, {}).values()
+        return next((promise for promise in promises if action in promise.actions), None)
+
+    def _meant(self, path: KeyPath, section: PolicySection) -> Iterable[DeviceConfig]:
+        """Return the devices that a policy is about."""
+        if (section.device is None) == (section.group is None):
+            self.mistakes.append(self._document.mistake(path, "names either a device or a group"))
+            return ()
+        if section.group is not None:
+            return self._members(path, section, section.group)
+        assert section.device is not None
+        enabled = [device for device in self._devices.values() if device.control.enabled]
+        if section.device == FROM_LABEL:
+            if not enabled and self._devices:
+                message = "no device has control: {enabled: true}"
+                self.mistakes.append(self._document.mistake((*path, "device"), message))
+            return enabled
+        device = self._devices.get(section.device)
+        if device is None:
+            if section.device not in self._document.mapping(("devices",)):
+                guess = did_you_mean(section.device, self._devices)
+                message = f"{found(section.device)} is not one of the devices.{guess}".removesuffix(".")
+                self.mistakes.append(self._document.mistake((*path, "device"), message))
+            return ()
+        return self._controllable((*path, "device"), [device])
+
+    def _members(self, path: KeyPath, section: PolicySection, group: str) -> Iterable[DeviceConfig]:
+        where: KeyPath = (*path, "group")
+        if section.action not in GROUPABLE:
+            actions = listed(sorted(action.value for action in GROUPABLE))
+            message = f"{section.action.value} is for one device; a group can be asked for {actions}"
+            self.mistakes.append(self._document.mistake(where, message))
+            return ()
+        members = self._groups.get(group)
+        if members is None:
+            guess = did_you_mean(group, self._groups)
+            message = f"{found(group)} is not one of the groups.{guess}".removesuffix(".")
+            self.mistakes.append(self._document.mistake(where, message))
+            return ()
+        known = [self._devices[name] for name in members if name in self._devices]
+        return self._controllable(where, known)
+
+    def _controllable(self, where: KeyPath, devices: Iterable[DeviceConfig]) -> list[DeviceConfig]:
+        able = []
+        for device in devices:
+            if device.control.enabled:
+                able.append(device)
+            else:
+                message = f"{found(device.name)} may only be read; it needs control: {{enabled: true}}"
+                self.mistakes.append(self._document.mistake(where, message))
+        return able
+
+    def _refusal(
+        self, device: DeviceConfig, section: PolicySection, parameters: Parameters, value: Value
+    ) -> tuple[str, str] | None:
+        """Return the key and the reason why the device cannot or must not be asked for this."""
+        promises = self._promises.get(device.name)
+        if promises is None:
+            return None
+        policy_state = f"setting:{parameters.setting}" if isinstance(parameters, SetParameters) else None
+        promise = next(
+            (
+                promise
+                for key, promise in promises.items()
+                if section.action in promise.actions and policy_state in (None, key)
+            ),
+            None,
+        )
+        if promise is None:
+            return "action", _not_possible(device, section.action, promises)
+        hazard = promise.hazard_of(value)
+        return _hazard_refusal(device, section.action, hazard) or _range_refusal(device, promise, value)
+
+    def _about_control(self, device: DeviceConfig) -> Iterator[Mistake]:
+        path: KeyPath = ("devices", device.name, "control")
+        names = [action.value for action in Action]
+        permissions = [*names, *load_family(device.family).spec.permissions]
+        for index, name in enumerate(device.control.allow):
+            if name not in permissions:
+                yield self._document.mistake((*path, "allow", index), not_among(name, permissions))
+        promises = self._promises.get(device.name)
+        if device.control.clock_sync is not None and promises is not None:
+            refusal = self._task_refusal(device, Action.SET_CLOCK)
+            if refusal is not None:
+                yield self._document.mistake((*path, "clock_sync"), refusal)
+        limiting = sorted(action.value for action in LIMITING)
+        for name in device.control.default:
+            if name not in limiting:
+                message = f"is not one of {listed(limiting)}.{did_you_mean(name, limiting)}".removesuffix(".")
+                yield self._document.mistake((*path, "default", name), message, at_key=True)
+        for name, fail_safe in device.control.fail_safe.items():
+            where: KeyPath = (*path, "fail_safe", name)
+            if name not in names:
+                message = f"is not an action.{did_you_mean(name, names)}".removesuffix(".")
+                yield self._document.mistake(where, message, at_key=True)
+            elif isinstance(fail_safe, FailSafeLimit) and Action(name) not in LIMITING:
+                message = (
+                    f"a limit in watts is a fail-safe of {listed(limiting)} only; write hold or baseline"
+                )
+                yield self._document.mistake(where, message)
+
+    def _refuse_conflict(self, first: Policy, second: Policy) -> None:
+        for device in first.values.keys() & second.values.keys():
+            one, other = first.values[device], second.values[device]
+            alike = first.state == second.state and first.terms.priority == second.terms.priority
+            if alike and one != other and not is_limit(one):
+                message = (
+                    f"asks for another state of {device} than policies.{first.name}, with the same priority;"
+                    " give one of them a larger one"
+                )
+                self.mistakes.append(self._document.mistake((POLICIES, second.name), message, at_key=True))
+
+
+def _not_possible(device: DeviceConfig, action: Action, promises: Mapping[str, Promise]) -> str:
+    actions = sorted({each.value for promise in promises.values() for each in promise.actions})
+    able = f"it can {listed(actions)}" if actions else "nothing of it can be commanded"
+    return f"{action.value} is not possible on {device.name}; {able}"
+
+
+def _hazard_refusal(device: DeviceConfig, action: Action, hazard: Hazard) -> tuple[str, str] | None:
+    reason = None
+    if hazard is Hazard.OPT_IN and action.value not in device.control.allow:
+        reason = f"needs its owner's word: control: {{allow: [{action.value}]}}"
+    elif hazard is Hazard.PERSON:
+        reason = "is for a person only"
+    elif hazard is Hazard.NEVER:
+        reason = "is never done"
+    return None if reason is None else ("action", f"{action.value} on {device.name} {reason}")
+
+
+def _range_refusal(device: DeviceConfig, promise: Promise, value: Value) -> tuple[str, str] | None:
+    number = getattr(value, "watts", getattr(value, "value", None))
+    if not isinstance(number, float):
+        return None
+    low = float("-inf") if promise.low is None else promise.low
+    high = float("inf") if promise.high is None else promise.high
+    if low <= number <= high:
+        return None
+    return "with", f"{number:g} is out of the range of {device.name}, {low:g} to {high:g}"

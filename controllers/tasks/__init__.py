@@ -1,0 +1,1 @@
+"""What is done once: tasks of alerts and people, the clocks of devices, the reset of a watchdog."""

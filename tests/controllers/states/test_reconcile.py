@@ -1,0 +1,516 @@
+"""The loop of one device, against one that answers, lies, forgets and fails."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from controllers.claims.demand import Demand
+from controllers.device_loop import DeviceLoop
+from controllers.journal import records
+from controllers.journal.journal import Journal
+from controllers.journal.records import Kept
+from sunhelm.devices.control import UNKNOWN, UNLIMITED, Charge, Limit, Proof, Rung, SelfConsumption, Storage
+from sunhelm.devices.errors import Rejected, TimedOut, Unreachable
+
+
+async def test_without_anything_asked_or_owed_the_device_is_left_alone(bench: Any) -> None:  # S1, S3
+    assert await bench.reconciler.reconcile() is None
+    assert (bench.device.turns, bench.device.export.reads) == (0, 0)
+
+
+async def test_a_limit_is_written_proven_and_given_back(bench: Any) -> None:  # S11
+    export = bench.device.export
+    export.value = Limit(7000)
+    await bench.ask(Limit(0))
+    assert (export.value, bench.counts.results) == (Limit(0), ["verified"])
+
+    assert await bench.ask(None) is None
+    assert (export.value, export.writes) == (Limit(7000), [Limit(0), Limit(7000)])
+    assert records.owes(bench.journal) == set()
+
+
+async def test_asking_two_hundred_times_writes_once(bench: Any) -> None:  # S17, W3
+    for _ in range(200):
+        await bench.ask(Limit(0))
+
+    assert bench.device.export.writes == [Limit(0)]
+
+
+async def test_the_intent_is_journaled_before_the_device_hears_of_it(bench: Any) -> None:
+    acts: list[list[tuple[object, ...]]] = []
+    bench.device.export.before_write = lambda: acts.append(
+        bench.journal.read("SELECT value, replacing, purpose, outcome FROM acts")
+    )
+    await bench.ask(Limit(0))
+
+    assert acts == [[('{"limit_watts": 0}', '"unlimited"', "begin", None)]]
+    assert bench.journal.read("SELECT outcome FROM acts") == [("verified",)]
+
+
+async def test_a_stale_read_back_is_no_proof_and_no_failure(bench: Any) -> None:  # S16, S26
+    await bench.ask(Limit(500))
+    bench.device.export.stale = 3
+    await bench.ask(Limit(0))
+
+    assert bench.counts.results == ["verified", "verified"]
+    assert bench.device.export.writes == [Limit(500), Limit(0)]
+
+
+async def test_a_write_that_is_lost_fails_and_is_repeated(bench: Any) -> None:  # S16, S28, S31
+    bench.device.export.lost = 1
+    wait_s = await bench.ask(Limit(0))
+    assert bench.counts.results == ["not_proven"]
+    assert bench.reconciler.statuses["export_limit"].differs_since is not None
+
+    await bench.later(wait_s)
+    assert bench.counts.results == ["not_proven", "verified"]
+    assert bench.reconciler.statuses["export_limit"].differs_since is None
+
+
+async def test_desired_written_and_observed_are_three_things(bench: Any) -> None:  # S28
+    bench.device.export.lost = 1
+    await bench.ask(Limit(0))
+    status = bench.reconciler.statuses["export_limit"]
+
+    assert (status.desired, status.written, status.observed) == (Limit(0), Limit(0), UNLIMITED)
+
+
+async def test_a_refusal_of_the_device_is_told_with_its_reason(bench: Any) -> None:  # S29
+    bench.device.export.write_fails = Rejected("no", code=7)
+    await bench.ask(Limit(0))
+
+    assert bench.counts.results == ["rejected"]
+
+
+async def test_a_value_out_of_range_is_never_sent(bench: Any) -> None:  # S25
+    bench.device.export.value = Limit(150_000)
+    await bench.ask(Limit(120_000))
+
+    assert (bench.device.export.writes, bench.counts.results) == ([], ["out_of_range"])
+
+
+async def test_values_are_compared_as_finely_as_the_device_can(bench: Any) -> None:
+    bench.device.export.value = Limit(7003)
+    await bench.ask(Limit(7001))
+
+    assert bench.device.export.writes == []
+
+
+async def test_a_device_that_does_not_answer_is_asked_again_ever_more_rarely(bench: Any) -> None:
+    bench.device.fails = Unreachable("no answer")
+    waits = [await bench.ask(Limit(0)) for _ in range(8)]
+
+    assert waits == [1, 2, 4, 8, 16, 32, 60, 60]
+    bench.device.fails = None
+    await bench.ask(Limit(0))
+    assert bench.device.export.value == Limit(0)
+
+
+async def test_a_state_that_fails_does_not_keep_the_other_from_its_due(bench: Any) -> None:
+    bench.device.export.fails = Rejected("no", code=2)
+    bench.demands["battery"] = Demand(Charge(500))
+    await bench.ask(Limit(0))
+
+    assert bench.device.battery.value == Charge(500)
+
+
+async def test_after_a_restart_nothing_is_written_but_what_the_journal_owes(bench: Any) -> None:  # S1, S9
+    await bench.ask(Limit(0))
+    bench.restart()
+    bench.demands.clear()
+    await bench.reconciler.reconcile()
+
+    assert bench.device.export.writes == [Limit(0), UNLIMITED]
+    bench.restart()
+    assert await bench.reconciler.reconcile() is None
+
+
+async def test_after_a_restart_a_claim_that_lives_is_neither_undone_nor_written_again(
+    bench: Any,
+) -> None:  # S9
+    await bench.ask(Limit(0))
+    bench.restart()
+    await bench.reconciler.reconcile()
+
+    assert bench.device.export.writes == [Limit(0)]
+
+
+async def test_what_is_kept_belongs_to_the_device_with_that_serial_number(bench: Any) -> None:  # S30
+    await bench.ask(Limit(0))
+    bench.device.serial, bench.device.export.value = "SN2", Limit(3000)
+    await bench.ask(None)
+
+    assert bench.device.export.writes == [Limit(0)]
+
+
+async def test_a_foreign_stricter_limit_stays(bench: Any) -> None:  # S24
+    await bench.ask(Limit(500))
+    bench.device.export.value = Limit(100)
+    await bench.later()
+    await bench.ask(None)
+
+    assert (bench.device.export.value, bench.counts.foreigners) == (Limit(100), 1)
+    assert bench.device.export.writes == [Limit(500)]
+
+
+async def test_a_foreign_looser_limit_is_overruled_once_and_is_the_owners_afterwards(
+    bench: Any,
+) -> None:  # S24
+    await bench.ask(Limit(0))
+    bench.device.export.value = Limit(800)
+    await bench.later()
+    assert bench.device.export.value == Limit(0)
+
+    await bench.ask(None)
+    assert bench.device.export.value == Limit(800)
+
+
+async def test_two_foreign_changes_within_an_hour_are_left_to_a_person(bench: Any) -> None:  # S2, S24
+    await bench.ask(Limit(0))
+    for watts in (800, 900, 950):
+        bench.device.export.value = Limit(watts)
+        await bench.later()
+    await bench.ask(None)
+    assert bench.device.export.writes == [Limit(0), Limit(0)]
+    assert bench.reconciler.statuses["export_limit"].stands_back == "changed_by_someone_else"
+
+    bench.restart()
+    await bench.ask(Limit(0))
+    assert bench.device.export.value == Limit(950)
+    await bench.reconciler.set_baseline("export_limit", Limit(950))
+    await bench.ask(Limit(0))
+    assert bench.device.export.value == Limit(0)
+
+
+async def test_a_device_that_forgets_at_night_is_told_again_in_the_morning(bench: Any) -> None:  # S27
+    await bench.ask(Limit(0))
+    bench.device.export.value = UNLIMITED
+    await bench.later(8 * 3600)
+
+    assert (bench.device.export.value, bench.counts.foreigners) == (Limit(0), 0)
+
+
+async def test_a_missing_journal_makes_a_value_of_ours_doubtful(bench: Any) -> None:
+    bench.ours = {"export_limit": (Limit(0),)}
+    bench.device.export.value = Limit(0)
+    bench.restart()
+    await bench.ask(Limit(0))
+    assert records.kept_of(bench.journal, "SN1")["export_limit"].baseline is UNKNOWN
+
+    await bench.ask(Limit(0))
+    await bench.ask(None)
+    assert bench.device.export.writes == []
+
+
+async def test_a_journal_that_is_there_tells_the_owners_value_from_ours(bench: Any) -> None:
+    bench.ours = {"export_limit": (Limit(0),)}
+    bench.restart()
+    await bench.ask(Limit(0))
+    await bench.ask(None)
+    bench.device.export.value = Limit(0)
+    await bench.ask(Limit(0))
+
+    assert records.kept_of(bench.journal, "SN1")["export_limit"].baseline == Limit(0)
+
+
+async def test_the_budget_refuses_what_is_new_and_never_a_restore(bench: Any) -> None:  # S18
+    for _ in range(10):
+        await bench.ask(Limit(0))
+        await bench.ask(None)
+    await bench.ask(Limit(0))
+    assert len(bench.device.export.writes) == 20
+    assert bench.counts.results[-1] == "budget"
+    assert bench.reconciler.budget.left == 0
+
+    bench.restart()
+    await bench.ask(Limit(0))
+    assert len(bench.device.export.writes) == 20
+    bench.clock.now += 86_400
+    await bench.ask(Limit(0))
+    assert bench.device.export.value == Limit(0)
+
+
+async def test_a_refusal_is_told_once(bench: Any) -> None:
+    for _ in range(10):
+        await bench.ask(Limit(0))
+        await bench.ask(None)
+    for _ in range(5):
+        await bench.ask(Limit(0))
+
+    assert bench.counts.results.count("budget") == 1
+
+
+async def test_what_is_renewed_every_few_seconds_wears_nothing_out(bench: Any) -> None:  # S18
+    battery = bench.device.battery
+    battery.promise = replace(battery.promise, rung=Rung.PERSISTENT, storage=Storage.PERSISTENT, renew_s=3.0)
+    await bench.ask(Charge(500), "battery")
+    for _ in range(100):
+        await bench.later(3)
+    assert len(battery.writes) > 50
+    assert bench.reconciler.budget.left == 18
+
+    bench.restart()
+    await bench.later(3)
+    assert bench.reconciler.budget.left == 18
+
+
+async def test_a_devices_own_timer_is_renewed_while_the_claim_lives(bench: Any) -> None:  # S6, S7, S20
+    battery = bench.device.battery
+    assert await bench.ask(Charge(2000), "battery") == 3.0
+    for _ in range(3):
+        await bench.later(3.0)
+    assert battery.writes == [Charge(2000)] * 4
+
+    await bench.ask(None, "battery")
+    assert battery.value == SelfConsumption()
+    assert bench.reconciler.budget.left == 20
+
+
+async def test_a_battery_that_reverted_by_its_timer_is_told_again(bench: Any) -> None:  # S6, S22
+    await bench.ask(Charge(2000), "battery")
+    bench.device.battery.value = SelfConsumption()
+    await bench.later(60.0)
+
+    assert bench.device.battery.value == Charge(2000)
+
+
+async def test_while_somebody_asks_the_device_is_looked_at_once_a_minute(bench: Any) -> None:
+    assert await bench.ask(Limit(0)) == 60.0
+    reads = bench.device.export.reads
+    assert await bench.later() == 60.0
+    assert bench.device.export.reads == reads + 1
+
+
+async def test_the_loop_acts_when_it_is_woken_and_not_when_nothing_is_new(bench: Any) -> None:  # W7
+    loop = DeviceLoop(bench.reconciler, bench.clock)
+    task = asyncio.create_task(loop.run())
+    await asyncio.sleep(0)
+    bench.demands["export_limit"] = Demand(Limit(0))
+    loop.wake()
+    for _ in range(1000):
+        await asyncio.sleep(0.001)
+        if bench.counts.outcomes:
+            break
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+    assert bench.device.export.writes == [Limit(0)]
+
+
+def by_effect(bench: Any) -> Any:
+    """Let the battery show only what power moves."""
+    battery = bench.device.battery
+    battery.promise = replace(
+        battery.promise, proof=Proof.EFFECT, rung=Rung.VOLATILE, reverts_s=None, renew_s=10.0
+    )
+    return battery
+
+
+async def test_power_that_drifts_is_nobodys_write(bench: Any) -> None:
+    battery = by_effect(bench)
+    await bench.ask(Charge(2000), "battery")
+    assert bench.counts.results == ["effect_seen"]
+    battery.value = Charge(1400)
+    await bench.later(5.0)
+    assert (bench.counts.foreigners, battery.writes) == (0, [Charge(2000)])
+
+    assert await bench.later(5.0) <= 10.0
+    assert battery.writes == [Charge(2000)] * 2
+    await bench.ask(None, "battery")
+    assert battery.value == SelfConsumption()
+
+
+async def test_an_effect_is_waited_for_no_longer_than_until_the_next_repeat(bench: Any) -> None:
+    battery = by_effect(bench)
+    battery.lost = 100
+    began = bench.clock.now
+    await bench.ask(Charge(2000), "battery")
+
+    assert bench.counts.results == ["not_proven"]
+    assert bench.clock.now - began <= 11.0
+
+
+async def test_a_setpoint_of_somebody_else_is_not_overwritten(bench: Any) -> None:  # S2
+    by_effect(bench).readable = False
+    await bench.ask(Charge(2000), "battery")
+
+    assert bench.device.battery.writes == []
+    assert bench.reconciler.statuses["battery"].stands_back == "unreadable"
+
+
+async def test_after_a_restart_a_setpoint_of_ours_is_handed_back(bench: Any) -> None:  # S11
+    battery = by_effect(bench)
+    await bench.ask(Charge(2000), "battery")
+    bench.restart()
+    battery.readable = False
+    await bench.ask(None, "battery")
+
+    assert battery.value == SelfConsumption()
+    assert records.owes(bench.journal) == set()
+
+
+async def test_what_can_only_be_seen_to_work_is_told_and_handed_back(bench: Any) -> None:
+    battery = by_effect(bench)
+    battery.promise = replace(battery.promise, blind=True, settle_s=5.0)
+    battery.value = Charge(3000)  # what somebody else commands, as far as can be seen
+    await bench.ask(Charge(500), "battery")
+    assert battery.writes == [Charge(500)]
+
+    waited = bench.clock.now
+    await bench.later(10.0)
+    assert battery.writes == [Charge(500)] * 2
+    assert bench.clock.now - waited < 15.0, "what is renewed shows already"
+    bench.restart()
+    await bench.ask(None, "battery")
+    assert battery.value == SelfConsumption()
+    assert records.owes(bench.journal) == set()
+
+
+async def test_at_an_orderly_end_only_what_would_stay_for_nobodys_good_is_given_back(bench: Any) -> None:
+    by_effect(bench)
+    bench.demands["battery"] = Demand(Charge(2000))
+    await bench.ask(Limit(0))
+    await bench.reconciler.leave()
+
+    assert bench.device.battery.value == SelfConsumption()
+    assert bench.device.export.value == Limit(0)
+
+
+class Killed(BaseException):
+    """The process is gone, at this very step."""
+
+
+class MortalJournal(Journal):
+    """Dies at the given step: before a commit, or after it."""
+
+    def __init__(self, directory: Path, step: Callable[[], None]) -> None:
+        super().__init__(directory)
+        self._step = step
+
+    async def commit(self, *statements: tuple[str, tuple[object, ...]]) -> None:
+        self._step()
+        await super().commit(*statements)
+        self._step()
+
+
+SCENARIO = (Limit(500), Limit(0), None, Limit(200), None)
+
+
+async def live_until(bench: Any, dies_at: int) -> tuple[bool, int]:
+    """Play the scenario; return whether it was survived, and how many demands were made."""
+    steps = 0
+
+    def step() -> None:
+        nonlocal steps
+        steps += 1
+        if steps == dies_at:
+            raise Killed
+
+    bench.journal.close()
+    bench.journal = MortalJournal(bench.directory, step)
+    bench.reconciler.keeping.journal = bench.journal
+    bench.device.export.before_write = bench.device.export.after_write = step
+    made = 0
+    try:
+        for asked in SCENARIO:
+            made += 1
+            await bench.ask(asked)
+    except Killed:
+        return False, made
+    finally:
+        bench.device.busy = 0
+        bench.device.export.before_write = bench.device.export.after_write = lambda: None
+    return True, made
+
+
+async def test_killed_at_any_step_the_controller_converges_and_gives_back(  # S9, S10
+    make_bench: Any, fake_device: Any, fast_clock: Any, tmp_path: Path
+) -> None:
+    for dies_at in range(1, 1000):
+        clock = fast_clock()
+        device = fake_device(clock)
+        device.export.value = Limit(7000)
+        bench = make_bench(clock, device, tmp_path / str(dies_at))
+        survived, made = await live_until(bench, dies_at)
+        bench.restart()
+
+        asked = SCENARIO[made - 1]
+        await bench.ask(asked)
+        assert device.export.value == (Limit(7000) if asked is None else asked), f"killed at step {dies_at}"
+        await bench.ask(None)
+        assert device.export.value == Limit(7000), f"killed at step {dies_at}"
+        assert not any(kept.written for kept in records.kept_of(bench.journal, "SN1").values())
+        assert bench.counts.foreigners == 0
+        bench.journal.close()
+        if survived:
+            assert dies_at > 20
+            return
+    pytest.fail("the scenario never ended")
+
+
+async def test_a_time_out_in_the_middle_of_a_write_is_followed_by_a_look(bench: Any) -> None:
+    bench.device.export.write_fails = TimedOut("late")
+    await bench.ask(Limit(0))
+    assert bench.counts.results == ["timeout"]
+    bench.device.export.value, bench.device.export.write_fails = Limit(0), None
+    await bench.later(1.0)
+
+    assert bench.device.export.writes == [Limit(0)]
+    await bench.ask(None)
+    assert bench.device.export.value == UNLIMITED
+
+
+async def test_an_unreadable_device_is_never_taken_for_an_unlimited_one(bench: Any) -> None:  # S2, S15
+    bench.device.export.readable = False
+    await bench.ask(Limit(0))
+
+    assert bench.device.export.writes == []
+    assert bench.reconciler.statuses["export_limit"].stands_back == "unreadable"
+
+
+def test_a_new_record_owes_nothing() -> None:
+    assert Kept().baseline is None
+    assert Kept(foreign=(0.0, 5000.0)).since(5001.0).foreign == (5000.0,)
+
+
+async def test_a_fail_safe_is_told_at_once_and_without_a_word_to_the_device(bench: Any) -> None:
+    await bench.ask(Limit(0))
+    reads = bench.device.export.reads
+    for in_force in (True, False):
+        bench.demands["export_limit"] = Demand(Limit(0), fail_safe=in_force)
+        bench.reconciler.heed()
+        assert bench.reconciler.statuses["export_limit"].fail_safe is in_force
+    assert bench.device.export.reads == reads
+
+
+@pytest.mark.parametrize("default", [UNLIMITED, Limit(5000)])
+async def test_without_a_journal_the_owners_default_comes_back(bench: Any, default: Any) -> None:
+    bench.device.export.value = Limit(0)
+    bench.reconciler.settling.ours = {"export_limit": (Limit(0),)}
+    bench.reconciler.settling.defaults = {"export_limit": default}
+    await bench.ask(Limit(0))
+    assert bench.device.export.writes == []
+    await bench.ask(None)
+
+    assert bench.device.export.value == default
+
+
+async def test_without_a_journal_a_person_says_what_comes_back(bench: Any) -> None:
+    bench.device.export.value = Limit(0)
+    bench.reconciler.settling.ours = {"export_limit": (Limit(0),)}
+    await bench.ask(Limit(0))
+    await bench.ask(None)
+    assert bench.device.export.value == Limit(0)
+
+    await bench.ask(Limit(0))
+    await bench.reconciler.set_baseline("export_limit", Limit(7000))
+    await bench.ask(Limit(0))
+    assert bench.device.export.value == Limit(0)
+    await bench.ask(None)
+    assert bench.device.export.value == Limit(7000)
