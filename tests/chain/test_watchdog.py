@@ -22,6 +22,8 @@ HOST: Final = "127.0.0.1"
 NOON: Final = 1_782_039_600.0
 LIMIT_W: Final = 2_000
 HEATER_W: Final = 6_000.0
+ALLOWED_S: Final = 10.0
+"""How long the owner allows the limit to be lifted."""
 THROTTLED_S: Final = 600.0
 """Longer than anybody's, so that nothing but the reset can end it within the test."""
 
@@ -66,7 +68,7 @@ class Home:
 
     def devices(self) -> dict[str, dict[str, Any]]:
         roof = {"family": "sec1000s", "host": HOST, "port": self.box.port, "rated_power": "10kW"}
-        control = {"enabled": True, "allow": ["reset_watchdog"], "allow_unlimited": "10s"}
+        control = {"enabled": True, "allow": ["reset_watchdog"], "allow_unlimited": f"{ALLOWED_S:g}s"}
         gx = SIMULATED["victron"].device(HOST, self.site.endpoints["victron"].port)
         return {
             "roof": {**roof, "export_limit": {"phases": "sum"}, "control": control},
@@ -114,10 +116,9 @@ async def test_inverters_that_throttle_take_full_power_again(
         assert [frame for _, frame in sent] == [*OFF, *ON, sent[6][1], *ON]
         assert sent[6][1].startswith("42 ")
         began = sent[0][0]
-        assert sent[2][0] - began < 1.0
-        assert 5.0 <= sent[3][0] - began < 5.5
+        assert sent[3][0] - began >= 5.0
+        assert sent[5][0] - began < ALLOWED_S
         assert sent[6][0] - sent[5][0] >= 0.99
-        assert sent[9][0] - began < 10.0
         print(f"the limit was lifted for {sent[5][0] - began:.2f} s")
 
         await asyncio.sleep(2.0)

@@ -224,7 +224,8 @@ class Exchanges(Generic[ConnectionT]):
                         f"{self.where}: {self._backoff.failures} failures in a row, the last was: "
                         f"{self._last_failure}"
                     )
-                raise TimedOut(f"{self.where}: the device needs a pause of {wait:.3g} s, longer than is left")
+                too_late = Busy if endpoint.exchanged_by_another else TimedOut
+                raise too_late(f"{self.where}: the device needs a pause of {wait:.3g} s, longer than is left")
             if deadline.passed:
                 raise TimedOut(f"{self.where}: no time was left to ask")
             if wait > _TICK_S:

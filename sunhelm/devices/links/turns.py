@@ -117,6 +117,7 @@ class Endpoint:
         self._file: LockFile | None = None
         self._owned = False
         self._exchanged_at: float | None = None
+        self._exchanged_by_another = False
         self._asked_at: dict[str, float] = {}
 
     async def take(self, deadline: Deadline) -> None:
@@ -197,6 +198,7 @@ class Endpoint:
         if taken:
             last = file.read()
             self._exchanged_at = last.exchanged_at if last else None
+            self._exchanged_by_another = last is not None and last.pid != os.getpid()
             self._asked_at = dict(last.asked_at) if last else {}
             self._record()
         return taken
@@ -230,7 +232,13 @@ class Endpoint:
     def exchanged(self) -> None:
         """Note that the device is being spoken to, or has just answered."""
         self._exchanged_at = self._now()
+        self._exchanged_by_another = False
         self._record()
+
+    @property
+    def exchanged_by_another(self) -> bool:
+        """Whether it was another process that spoke to the device last, as far as is known."""
+        return self._exchanged_by_another
 
     def since_exchange_s(self) -> float:
         """Return the seconds since any process spoke to the device; infinite when none is known to have."""

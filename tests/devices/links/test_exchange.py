@@ -16,6 +16,7 @@ from sunhelm.devices.clock import Deadline
 from sunhelm.devices.errors import Busy, Malformed, Rejected, TimedOut, Unreachable
 from sunhelm.devices.families.spec import Pacing
 from sunhelm.devices.links.exchange import Exchanges, WireError
+from sunhelm.devices.links.lockfile import LockFile, Record
 from sunhelm.devices.links.turns import Turns
 
 HOST, PORT = "192.0.2.1", 502
@@ -180,6 +181,22 @@ async def test_a_pause_longer_than_the_deadline_is_not_waited_for(wire: Wire) ->
     with pytest.raises(TimedOut, match="a pause of 5 s, longer than is left"):
         await ask(link, wire, within=4)
     assert wire.clock.virtual.slept == []
+
+
+async def test_a_pause_that_another_process_made_necessary_is_its_turn_not_our_time_out(
+    wire: Wire, tmp_path: Path
+) -> None:
+    boot = wire.clock.monotonic
+    other = LockFile(tmp_path / f"{HOST}:{PORT}.lock")
+    other.take()
+    other.write(Record(pid=1, role="control", exchanged_at=boot()))
+    other.close()
+    link = exchanges(wire, turns=Turns(tmp_path, boot_clock=boot), pause="5s")
+    with pytest.raises(Busy, match="a pause of 5 s, longer than is left"):
+        await ask(link, wire, within=4)
+    await ask(link, wire, within=6)
+    with pytest.raises(TimedOut, match="a pause of 5 s, longer than is left"):
+        await ask(link, wire, within=4)
 
 
 async def test_a_request_lasts_no_longer_than_its_time_out_or_the_deadline(wire: Wire) -> None:  # T17
