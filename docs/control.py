@@ -90,7 +90,7 @@ def api_page() -> str:
     return page(
         "API of the controller",
         f"{document['info']['description']} The whole description is served at `/api/v1/openapi.json`; this "
-        "page is made of it. [Commands](../how-to/commands.md) tells how to use it.",
+        "page is made of it. [Commands](../control/commands.md) tells how to use it.",
         "## Operations",
         table(
             ("Operation", "What it does", "Body", "Answer"),

@@ -1,4 +1,4 @@
-"""Write `docs/reference` from the data: one page a family, one of all canonical quantities, two of commands.
+"""Write the pages of `docs` that are made of the data: of families, quantities, commands, alerts.
 
 `--check` writes nothing; it names the pages that are not what the data say, and ends with status 1.
 """
@@ -13,7 +13,8 @@ from pathlib import Path
 
 import yaml
 from control import api_page, commands_page
-from layout import PROOF, RUNG, page, table
+from layout import NOTICE, PROOF, RUNG, page, table
+from overview import alerts_page, devices_page, families_page
 
 from sunhelm.devices.families import FAMILIES, Family, RegisterFamily, load_family
 from sunhelm.devices.families.spec import FamilySpec, Part, Writable
@@ -33,6 +34,9 @@ STORAGE = {
 
 def pages() -> Iterator[tuple[Path, str]]:
     """Yield every generated page with its text."""
+    yield DOCS / "devices.md", devices_page()
+    yield REFERENCE / "alerts.md", alerts_page()
+    yield REFERENCE / "families.md", families_page()
     yield REFERENCE / "metrics.md", metrics_page()
     for name in FAMILIES:
         yield REFERENCE / "families" / f"{name}.md", family_page(load_family(name))
@@ -366,7 +370,7 @@ def main() -> int:
     check = parser.parse_args().check
     current = dict(pages())
     stale = [path for path, text in current.items() if not path.exists() or path.read_text() != text]
-    left = [path for path in REFERENCE.rglob("*.md") if path not in current]
+    left = [path for path in DOCS.rglob("*.md") if path not in current and NOTICE in path.read_text()]
     for path in stale + left:
         if check:
             print(f"{path.relative_to(DOCS.parent)} is not what the data say; `make docs` writes it anew")

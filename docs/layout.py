@@ -26,3 +26,8 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Return a table."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def toctree(pages: Iterable[str]) -> str:
+    """Return what puts these pages below this one in the site's navigation; people do not see it."""
+    return "\n".join(("```{toctree}", ":hidden:", "", *pages, "```"))

@@ -25,7 +25,7 @@ from sunhelm.service.web import create_application
 
 @pytest.fixture(scope="module")
 def page(root: Path) -> str:
-    return (root / "docs" / "how-to" / "http-interface.md").read_text(encoding="utf-8")
+    return (root / "docs" / "reference" / "exporter.md").read_text(encoding="utf-8")
 
 
 def first_cells(page: str, heading: str) -> list[str]:
