@@ -94,9 +94,11 @@ def alerts_page() -> str:
 
 
 def _title(path: Path) -> str:
-    return (
-        path.read_text(encoding="utf-8")
-        .partition("\n")[0]
-        .removeprefix("# ")
-        .removesuffix(": before you start")
-    )
+    heading = path.read_text(encoding="utf-8").partition("\n")[0]
+    return heading.removeprefix("# ").removesuffix(": before you start")
+
+
+def _clients(spec: FamilySpec) -> str:
+    if "none" in spec.links:
+        return ""
+    return "several" if spec.connection == "shared" else "one at a time"
