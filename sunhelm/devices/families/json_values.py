@@ -4,7 +4,8 @@ Columns: `path, type, unit, scale, group, profile, name, quantity, labels, min, 
 
 - `path`: keys parted by points. `Phases[phase=Id].Voltage` is one value for each member of a list, labelled
   by what the member says under `Id`; `PVs[string].Power` by its number, from 1.
-- `type`: `number` (the default), `state` (one of the texts in `names`), `text`, `time` (ISO 8601), `flag`.
+- `type`: `number` (the default), `amount` (a number, or text of one that may bear its unit), `state` (one of
+  the texts in `names`), `text`, `time` (ISO 8601), `flag`.
 - `unit` and `scale` make the vendor's unit, and from that ours; `min` and `max` are in the vendor's, or a
   name: `rated_power`, `-rated_power`, `capacity`, optionally `*1.3`.
 - `quantity`: a name of the catalogue; empty for one of the vendor called `name`; `~other` for one that
@@ -23,8 +24,9 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from importlib.resources.abc import Traversable
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, Literal, cast
+from typing import TYPE_CHECKING, Final, Literal, cast, get_args
 
+from sunhelm.devices.families.amount_texts import amount, says_nothing
 from sunhelm.devices.guards import Bounds
 from sunhelm.devices.links.answers import utc
 from sunhelm.devices.quantities import CATALOGUE, Quantity
@@ -35,7 +37,7 @@ from sunhelm.devices.units import BASE_UNITS, Conversion
 if TYPE_CHECKING:
     from sunhelm.devices.device_config import DeviceConfig
 
-Type = Literal["number", "state", "text", "time", "flag"]
+Type = Literal["number", "amount", "state", "text", "time", "flag"]
 Renames = Mapping[str, Mapping[str, str]]
 """For a label, our word for each word of the vendor's: {"phase": {"A": "L1"}}."""
 
@@ -151,6 +153,8 @@ def _told(
         yield held(Guard.UNSUPPORTED, "is not in the answer")
     elif found is None:
         yield held(Guard.SENTINEL, "null means not available")
+    elif value.type == "amount" and isinstance(found, str) and says_nothing(found):
+        yield held(Guard.SENTINEL, "a text that means not available")
     elif value.type in ("text", "state"):
         yield from _worded(value, quantity, known, found)
     elif (number := _number(value, found)) is None:
@@ -209,6 +213,8 @@ def _number(value: JsonValue, found: object) -> float | None:
         return utc(found)
     if value.type == "flag":
         return float(found) if isinstance(found, bool) else None
+    if value.type == "amount" and isinstance(found, str):
+        return amount(found, value.conversion, value.scale)
     if isinstance(found, bool) or not isinstance(found, int | float) or not math.isfinite(found):
         return None
     try:
@@ -248,7 +254,7 @@ def _value(row: Mapping[str, str], family: str) -> JsonValue:
         raise ValueError(f"unknown columns {unknown}")
     cells = {column: (row.get(column) or "").strip() for column in _COLUMNS}
     kind = cells["type"] or "number"
-    if kind not in ("number", "state", "text", "time", "flag"):
+    if kind not in get_args(Type):
         raise ValueError(f'"{kind}" is no type')
     steps = []
     for part in cells["path"].split("."):
@@ -301,7 +307,7 @@ def _quantity(
     if not name:
         raise ValueError("has no name")
     shape = {
-        "number": Shape("counter" if mark or "!" in cells["quantity"] else "gauge", unit, labels),
+        **dict.fromkeys(("number", "amount"), Shape("counter" if mark else "gauge", unit, labels)),
         "flag": Shape("gauge", "", labels),
         "time": Shape("gauge", "timestamp_seconds", labels),
         "state": Shape("state", "", labels, "state"),

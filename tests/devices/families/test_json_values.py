@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
+from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sunhelm.devices.families.amount_texts import amount
 from sunhelm.devices.families.json_values import JsonMap, JsonMapError, JsonValue, Step, load_json_map
 from sunhelm.devices.reading import Guard, Held, Sample
 from sunhelm.devices.units import BASE_UNITS
@@ -171,3 +174,39 @@ def test_no_answer_of_any_shape_throws(document: Any) -> None:
         )
     for item in values.samples("live", document, Config()):  # type: ignore[arg-type]
         assert isinstance(item, Sample | Held)
+
+
+def test_an_amount_may_be_text_with_its_unit(tmp_path: Path) -> None:
+    values = load(
+        tmp_path,
+        "live,A,amount,kWh,,core,a,grid_import,,,,",
+        "live,B,amount,%,,core,b,battery_state_of_charge,,0,100,",
+        "live,C,amount,W,-1,core,c,battery_power,,,,",
+    )
+    assert told(values, {"A": "930Wh", "B": "62.0%", "C": "1,5 kW"}) == [
+        ("solar_grid_import_joules_total", 3_348_000.0),
+        ("solar_battery_state_of_charge_ratio", 0.62),
+        ("solar_battery_power_watts", -1500.0),
+    ]
+    assert told(values, {"A": "-", "B": "620%", "C": "1,500W"}) == [
+        (Guard.SENTINEL, "A"),
+        (Guard.BOUNDS, "B"),
+        (Guard.BOUNDS, "C"),
+    ]
+
+
+@given(
+    number=st.decimals(-(10**9), 10**9, places=3),
+    unit=st.sampled_from([unit for unit in BASE_UNITS if unit and len(unit) <= 6 and unit.isalpha()]),
+    gap=st.sampled_from(["", " ", "\u00a0"]),
+)
+def test_an_amount_is_what_its_text_says(number: Decimal, unit: str, gap: str) -> None:
+    conversion = BASE_UNITS[unit]
+    exact = Fraction(number) * conversion.factor + conversion.offset
+    assert amount(f"{number:f}{gap}{unit}", conversion) == float(exact)
+
+
+@given(st.text(max_size=20))
+def test_no_text_breaks_the_reading_of_an_amount(text: str) -> None:
+    found = amount(text, BASE_UNITS["W"])
+    assert found is None or math.isfinite(found)

@@ -19,7 +19,7 @@ from sunhelm.devices.families.redback.cloud import Cloud, Document, found, quote
 from sunhelm.devices.families.redback.places import Nature, Place, find
 from sunhelm.devices.families.redback.records import EnvelopeRecord, ScheduleRecord, envelopes, schedules
 from sunhelm.devices.families.redback.redaction import redacted
-from sunhelm.devices.families.redback.shapes import mapping, member
+from sunhelm.devices.families.shapes import mapping, member
 from sunhelm.devices.families.source import Fetched, Group, Setting, Source
 from sunhelm.devices.families.spec import FamilySpec
 from sunhelm.devices.links.answers import utc

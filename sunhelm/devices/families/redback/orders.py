@@ -25,7 +25,7 @@ from sunhelm.devices.families.redback.records import (
     schedules,
     time_span,
 )
-from sunhelm.devices.families.redback.shapes import mapping, member, number
+from sunhelm.devices.families.shapes import mapping, member, number
 from sunhelm.devices.links.answers import Answer
 
 if TYPE_CHECKING:

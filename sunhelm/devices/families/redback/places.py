@@ -8,7 +8,7 @@ from typing import Self
 
 from sunhelm.devices.errors import Malformed, Rejected
 from sunhelm.devices.families.redback.cloud import SiteNodes
-from sunhelm.devices.families.redback.shapes import mapping, number, text
+from sunhelm.devices.families.shapes import mapping, number, text
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from sunhelm.devices.families.redback.shapes import number, text
+from sunhelm.devices.families.shapes import number, text
 from sunhelm.devices.links.answers import utc
 from sunhelm.devices.wall_clock import begin
 
