@@ -108,11 +108,3 @@ def promise(
         limits=writable.limits,
         doubts=writable.doubts,
     )
-
-
-def check_range(what: Promise, amount: float, unit: str) -> None:
-    """Raise ValueError, with what is allowed, for an amount beyond the ends of a promise."""
-    low = float("-inf") if what.low is None else what.low
-    high = float("inf") if what.high is None else what.high
-    if not low <= amount <= high:
-        raise ValueError(f"{what.key}: {amount:g} {unit}; {low:g} to {high:g} {unit} is possible")

@@ -20,10 +20,10 @@ from sunhelm.devices.control import (
     Unlimited,
     Value,
 )
-from sunhelm.devices.families.control import check_range
 from sunhelm.devices.families.register_board import RegisterBoard
 from sunhelm.devices.families.register_source import NEVER_READ
 from sunhelm.devices.families.spec import FamilySpec
+from sunhelm.devices.families.values import as_number
 from sunhelm.devices.registers import codec
 from sunhelm.devices.registers.register import Register
 from sunhelm.devices.units import BASE_UNITS
@@ -62,13 +62,11 @@ class RegisterSetting:
         register, promise = self.register, self.promise
         if value is UNLIMITED and _NO_LIMIT in register.absent:
             return _NO_LIMIT
-        if not isinstance(value, Number):
-            raise ValueError(f"{promise.key}: {value} is no number")  # noqa: TRY004 - the contract's error
-        check_range(promise, value.value, BASE_UNITS[register.unit].base)
-        raw = codec.raw_of(register, value.value)
+        number = as_number(promise, value, BASE_UNITS[register.unit].base)
+        raw = codec.raw_of(register, number)
         if register.names and register.type.kind != "bits" and raw not in register.names:
             allowed = ", ".join(f"{code} {name}" for code, name in register.names.items())
-            raise ValueError(f"{promise.key}: {value.value:g} is none of {allowed}")
+            raise ValueError(f"{promise.key}: {number:g} is none of {allowed}")
         return raw
 
 

@@ -13,9 +13,9 @@ from typing import Final
 from sunhelm.devices.clock import Deadline
 from sunhelm.devices.control import Charge, Discharge, Promise, SelfConsumption, Unknown, Value
 from sunhelm.devices.errors import Rejected
-from sunhelm.devices.families.control import check_range
 from sunhelm.devices.families.deye.program import EVERY_DAY, GENERATOR_CHARGE, GRID_CHARGE, Program, Slot
 from sunhelm.devices.families.deye.slots import Hybrid
+from sunhelm.devices.families.values import as_order, is_same_order
 
 SELLING_FIRST: Final = 0
 _FULL: Final = 100
@@ -59,22 +59,12 @@ class ForcedBattery:
     hybrid: Hybrid
 
     def check(self, value: Value) -> None:
-        match value:
-            case SelfConsumption(native):
-                if native:
-                    Settings.decoded(native)
-            case Charge(watts) | Discharge(watts):
-                check_range(self.promise, watts, "W")
-            case _:
-                raise ValueError(f"battery: {value} is no order for a battery")
+        order = as_order(self.promise, value)
+        if isinstance(order, SelfConsumption) and order.native:
+            Settings.decoded(order.native)
 
     def equal(self, wanted: Value, observed: Value) -> bool:
-        match wanted, observed:
-            case SelfConsumption(native), SelfConsumption(is_now):
-                return native in ("", is_now)
-            case (Charge(asked), Charge(watts)) | (Discharge(asked), Discharge(watts)):
-                return abs(asked - watts) <= max(self.promise.tolerance, _SHARE * asked)
-        return False
+        return is_same_order(wanted, observed, tolerance=self.promise.tolerance, share=_SHARE)
 
     async def observe(self, deadline: Deadline) -> Value | Unknown:
         """Return what the settings order; the owner's own, as words, where they force nothing."""

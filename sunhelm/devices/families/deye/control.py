@@ -30,6 +30,7 @@ from sunhelm.devices.families.deye.slots import Hybrid
 from sunhelm.devices.families.register_board import RegisterBoard, open_board
 from sunhelm.devices.families.setting import settings
 from sunhelm.devices.families.spec import FamilySpec
+from sunhelm.devices.families.values import as_mode
 
 if TYPE_CHECKING:
     from sunhelm.devices.device_config import DeviceConfig
@@ -151,10 +152,7 @@ class WorkMode:
     hybrid: Hybrid
 
     def check(self, value: Value) -> None:
-        if value not in (*_NATIVE, _FEED_IN_FIRST, _SELF_CONSUMPTION):
-            name = value.name if isinstance(value, Mode) else value
-            allowed = ", ".join(mode.name for mode in (_SELF_CONSUMPTION, _FEED_IN_FIRST, *_NATIVE))
-            raise ValueError(f"mode: {name} is none of {allowed}")
+        as_mode(value, (mode.name for mode in (_SELF_CONSUMPTION, _FEED_IN_FIRST, *_NATIVE)))
 
     def equal(self, wanted: Value, observed: Value) -> bool:
         if wanted == _FEED_IN_FIRST:

@@ -20,8 +20,8 @@ from sunhelm.devices.control import (
     Value,
 )
 from sunhelm.devices.errors import Rejected
-from sunhelm.devices.families.control import check_range
 from sunhelm.devices.families.register_board import RegisterBoard
+from sunhelm.devices.families.values import as_limit, as_minimum, check_range
 from sunhelm.devices.registers import codec
 
 _ROUNDING: Final = 1e-6
@@ -106,12 +106,10 @@ class ProductionLimit:
         return int(codec.raw_of(self.board.register(self.place), 1.0))
 
     def _raw(self, value: Value) -> int:
-        if value is UNLIMITED:
+        limit = as_limit(self.promise, value)
+        if not isinstance(limit, Limit):
             return self._whole
-        if not isinstance(value, Limit):
-            raise ValueError(f"production_limit: {value} is no limit")  # noqa: TRY004 - contract
-        check_range(self.promise, value.watts, "W")
-        share = min(1.0, value.watts / self.rated_power_w)
+        share = min(1.0, limit.watts / self.rated_power_w)
         return math.floor(share * self._whole + _ROUNDING)
 
 
@@ -185,10 +183,7 @@ class LowSoc:
         return f"{self.part}.battery_{what}_state_of_charge"
 
     def _raw(self, value: Value) -> int:
-        if not isinstance(value, SocLimits) or value.minimum is None or value.maximum is not None:
-            raise ValueError(f"soc_limits: {value}; a minimum can be set, and nothing else")
-        check_range(self.promise, value.minimum, "as a ratio")
-        return math.ceil(100 * value.minimum - _ROUNDING)
+        return math.ceil(100 * as_minimum(self.promise, value) - _ROUNDING)
 
 
 @dataclass(slots=True, eq=False)

@@ -16,7 +16,6 @@ from typing import Final
 from sunhelm.devices.clock import Deadline
 from sunhelm.devices.control import Charge, Discharge, Promise, SelfConsumption, Unknown, Value
 from sunhelm.devices.errors import Rejected
-from sunhelm.devices.families.control import check_range
 from sunhelm.devices.families.givenergy.inverter import Inverter, Words
 from sunhelm.devices.families.givenergy.layouts import (
     DISCHARGES,
@@ -28,6 +27,7 @@ from sunhelm.devices.families.givenergy.layouts import (
     layout_of,
 )
 from sunhelm.devices.families.givenergy.times import slot_from
+from sunhelm.devices.families.values import as_order, is_same_order
 
 _NATIVE: Final = re.compile(r"[0-9]+=[0-9]+(,[0-9]+=[0-9]+)*")
 _ROUNDING: Final = 1e-6
@@ -42,23 +42,13 @@ class ForcedBattery:
     inverter: Inverter
 
     def check(self, value: Value) -> None:
-        match value:
-            case SelfConsumption(native):
-                if native:
-                    _decoded(native)
-            case Charge(watts) | Discharge(watts):
-                check_range(self.promise, watts, "W")
-            case _:
-                raise ValueError(f"battery: {value} is no order for a battery")
+        order = as_order(self.promise, value)
+        if isinstance(order, SelfConsumption) and order.native:
+            _decoded(order.native)
 
     def equal(self, wanted: Value, observed: Value) -> bool:
-        match wanted, observed:
-            case SelfConsumption(native), SelfConsumption(is_now):
-                return native in ("", is_now)
-            case (Charge(asked), Charge(watts)) | (Discharge(asked), Discharge(watts)):
-                # A rate is a whole hundredth of the capacity or of the rated power, never more than asked.
-                return abs(asked - watts) <= self.promise.tolerance
-        return False
+        # A rate is a whole hundredth of the capacity or of the rated power, never more than asked.
+        return is_same_order(wanted, observed, tolerance=self.promise.tolerance)
 
     async def observe(self, deadline: Deadline) -> Value | Unknown:
         """Return what the settings order; the owner's own, as registers, where nothing of ours forces any."""

@@ -20,7 +20,6 @@ from sunhelm.devices.control import (
     Value,
 )
 from sunhelm.devices.errors import Rejected
-from sunhelm.devices.families.control import check_range
 from sunhelm.devices.families.givenergy.derived import mode_name
 from sunhelm.devices.families.givenergy.inverter import Inverter, Words
 from sunhelm.devices.families.givenergy.layouts import (
@@ -30,6 +29,7 @@ from sunhelm.devices.families.givenergy.layouts import (
     Rate,
     layout_of,
 )
+from sunhelm.devices.families.values import as_limit, as_minimum, as_number
 
 _OUTPUT: Final = 50
 _RESERVE: Final = 110
@@ -131,10 +131,7 @@ class Reserve:
         await self.inverter.put([(layout.reserve, percent)], words, deadline)
 
     def _percent(self, value: Value) -> int:
-        if not isinstance(value, SocLimits) or value.minimum is None or value.maximum is not None:
-            raise ValueError(f"soc_limits: {value}; a minimum can be set, and nothing else")
-        check_range(self.promise, value.minimum, "as a ratio")
-        return round(100 * value.minimum)
+        return round(100 * as_minimum(self.promise, value))
 
 
 @dataclass(slots=True, eq=False)
@@ -146,9 +143,7 @@ class BatteryPower:
     charges: bool
 
     def check(self, value: Value) -> None:
-        if not isinstance(value, Number):
-            raise ValueError(f"{self.promise.key}: {value} is no number")  # noqa: TRY004 - the contract's error
-        check_range(self.promise, value.value, "W")
+        as_number(self.promise, value, "W")
 
     def equal(self, wanted: Value, observed: Value) -> bool:
         if not isinstance(wanted, Number) or not isinstance(observed, Number):
@@ -163,11 +158,10 @@ class BatteryPower:
         return Number(words[rate.address] / 100.0 * _whole(self.inverter, words, rate))
 
     async def write(self, value: Value, deadline: Deadline) -> None:
-        self.check(value)
-        assert isinstance(value, Number)
+        watts = as_number(self.promise, value, "W")
         words, layout = await _read(self.inverter, deadline)
         rate = self._rate(layout)
-        await self.inverter.put([(rate.address, self._word(value.value, rate, words))], words, deadline)
+        await self.inverter.put([(rate.address, self._word(watts, rate, words))], words, deadline)
 
     def _word(self, watts: float, rate: Rate, words: Words) -> int:
         whole = _whole(self.inverter, words, rate)
@@ -192,11 +186,7 @@ class ProductionLimit:
     rated_power: float | None
 
     def check(self, value: Value) -> None:
-        if value is UNLIMITED:
-            return
-        if not isinstance(value, Limit):
-            raise ValueError(f"production_limit: {value} is no limit")  # noqa: TRY004 - the contract's error
-        check_range(self.promise, value.watts, "W")
+        as_limit(self.promise, value)
 
     def equal(self, wanted: Value, observed: Value) -> bool:
         if isinstance(wanted, Limit) and isinstance(observed, Limit):

@@ -18,6 +18,7 @@ from sunhelm.devices.families.board_clock import BoardClock
 from sunhelm.devices.families.control import CommandedDevice, promise
 from sunhelm.devices.families.givenergy_evc.family import LEAST_A, PART, greatest
 from sunhelm.devices.families.register_board import RegisterBoard, open_board
+from sunhelm.devices.families.values import as_mode
 
 if TYPE_CHECKING:
     from sunhelm.devices.device_config import DeviceConfig
@@ -102,9 +103,7 @@ class ChargeControl:
     board: RegisterBoard
 
     def check(self, value: Value) -> None:
-        if not isinstance(value, Mode) or value.name not in _MODES:
-            name = value.name if isinstance(value, Mode) else value
-            raise ValueError(f"mode: {name} is none of {', '.join(_MODES)}")
+        as_mode(value, _MODES)
 
     def equal(self, wanted: Value, observed: Value) -> bool:
         return wanted == observed
@@ -116,9 +115,8 @@ class ChargeControl:
         return next((Mode(name) for name, number in _MODES.items() if number == told), UNKNOWN)
 
     async def write(self, value: Value, deadline: Deadline) -> None:
-        self.check(value)
-        assert isinstance(value, Mode)
-        await self.board.write(f"{PART}.charge_control_written", _MODES[value.name], deadline)
+        mode = as_mode(value, _MODES)
+        await self.board.write(f"{PART}.charge_control_written", _MODES[mode.name], deadline)
 
 
 @dataclass(slots=True, eq=False)

@@ -20,9 +20,9 @@ from sunhelm.devices.control import (
     Value,
 )
 from sunhelm.devices.errors import Rejected
-from sunhelm.devices.families.control import check_range
 from sunhelm.devices.families.huawei import periods
 from sunhelm.devices.families.huawei.regulator import EMMA, INVERTER, Regulator
+from sunhelm.devices.families.values import as_mode, as_number, as_order, is_same_whole_number
 from sunhelm.devices.links.base import Span
 
 _STOP, _CHARGE, _DISCHARGE = 0, 1, 2
@@ -69,11 +69,7 @@ class ForcedBattery:
     _lessened: tuple[BatteryOrder, int] | None = None
 
     def check(self, value: Value) -> None:
-        if isinstance(value, SelfConsumption):
-            return
-        if not isinstance(value, Charge | Discharge):
-            raise ValueError(f"battery: {value} is no order to a battery")  # noqa: TRY004 - the contract's error
-        check_range(self.promise, value.watts, "W")
+        as_order(self.promise, value)
 
     def equal(self, wanted: Value, observed: Value) -> bool:
         if isinstance(wanted, Charge | Discharge) and type(wanted) is type(observed):
@@ -190,10 +186,7 @@ class WorkingMode:
     regulator: Regulator
 
     def check(self, value: Value) -> None:
-        known = {mode for modes in MODES.values() for mode in modes.values()}
-        if value not in known:
-            name = value.name if isinstance(value, Mode) else value
-            raise ValueError(f"mode: {name} is none of {', '.join(sorted(mode.name for mode in known))}")
+        as_mode(value, sorted({mode.name for modes in MODES.values() for mode in modes.values()}))
 
     def equal(self, wanted: Value, observed: Value) -> bool:
         return wanted == observed
@@ -232,14 +225,10 @@ class PeakShaving:
     regulator: Regulator
 
     def check(self, value: Value) -> None:
-        if not isinstance(value, Number):
-            raise ValueError(f"{self.promise.key}: {value} is no number")  # noqa: TRY004 - the contract's error
-        check_range(self.promise, value.value, "W")
+        as_number(self.promise, value, "W")
 
     def equal(self, wanted: Value, observed: Value) -> bool:
-        if not (isinstance(wanted, Number) and isinstance(observed, Number)):
-            return False
-        return round(wanted.value) == round(observed.value)
+        return is_same_whole_number(wanted, observed)
 
     async def observe(self, deadline: Deadline) -> Number | Unknown:
         unit, address, count = await self._place(deadline)
@@ -256,10 +245,9 @@ class PeakShaving:
         return Number(period.watts) if period == periods.all_week(period.watts) else UNKNOWN
 
     async def write(self, value: Value, deadline: Deadline) -> None:
-        self.check(value)
-        assert isinstance(value, Number)
+        watts = round(as_number(self.promise, value, "W"))
         unit, address, _ = await self._place(deadline)
-        words = periods.pack_capacity([periods.all_week(round(value.value))])
+        words = periods.pack_capacity([periods.all_week(watts)])
         await self.regulator.board.link.write(unit, address, words, deadline)
 
     async def _place(self, deadline: Deadline) -> tuple[int, int, int]:

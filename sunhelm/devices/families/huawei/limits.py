@@ -9,8 +9,8 @@ from typing import Final
 from sunhelm.devices.clock import Deadline
 from sunhelm.devices.control import UNKNOWN, UNLIMITED, Limit, PowerLimit, Promise, Unknown, Value
 from sunhelm.devices.errors import Rejected
-from sunhelm.devices.families.control import check_range
 from sunhelm.devices.families.huawei.regulator import EMMA, INVERTER, Regulator
+from sunhelm.devices.families.values import as_limit
 
 _UNLIMITED, _DIGITAL_INPUTS, _ZERO, _WATTS, _PERCENT = 0, 1, 5, 6, 7
 _WHOLE: Final = 1000
@@ -20,14 +20,6 @@ _METER_ONLINE: Final = 1
 _ROUNDING: Final = 1e-6
 _CAPACITY: Final = {INVERTER: "inverter.maximum_power", EMMA: "emma.inverter_rated_power"}
 _STEP_OF_OLDER: Final = 100
-
-
-def _check(promise: Promise, value: Value) -> None:
-    if value is UNLIMITED:
-        return
-    if not isinstance(value, Limit):
-        raise ValueError(f"{promise.key}: {value} is no limit")  # noqa: TRY004 - the contract's error
-    check_range(promise, value.watts, "W")
 
 
 def _equal(promise: Promise, wanted: Value, observed: Value) -> bool:
@@ -50,7 +42,7 @@ class ExportLimit:
     _found: tuple[Limit, int] | None = None
 
     def check(self, value: Value) -> None:
-        _check(self.promise, value)
+        as_limit(self.promise, value)
 
     def equal(self, wanted: Value, observed: Value) -> bool:
         return _equal(self.promise, wanted, observed)
@@ -116,7 +108,7 @@ class ProductionLimit:
     regulator: Regulator
 
     def check(self, value: Value) -> None:
-        _check(self.promise, value)
+        as_limit(self.promise, value)
 
     def equal(self, wanted: Value, observed: Value) -> bool:
         return _equal(self.promise, wanted, observed)

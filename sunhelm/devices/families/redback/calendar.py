@@ -8,7 +8,6 @@ from typing import Final
 from sunhelm.devices.clock import Deadline
 from sunhelm.devices.control import Entry, Envelope, EnvelopeEntry, Promise, Schedule
 from sunhelm.devices.errors import Rejected
-from sunhelm.devices.families.control import check_range
 from sunhelm.devices.families.redback.orders import MARK, Orders
 from sunhelm.devices.families.redback.records import (
     IN_FORCE,
@@ -17,6 +16,7 @@ from sunhelm.devices.families.redback.records import (
     EnvelopeRecord,
     ScheduleRecord,
 )
+from sunhelm.devices.families.values import check_range
 
 MODE_OF: Final = {
     "self_consumption": "Auto",

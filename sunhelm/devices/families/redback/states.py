@@ -24,10 +24,10 @@ from sunhelm.devices.control import (
     Value,
 )
 from sunhelm.devices.errors import Rejected
-from sunhelm.devices.families.control import check_range
 from sunhelm.devices.families.redback.calendar import event_id, lasting_mode
 from sunhelm.devices.families.redback.orders import MARK, Orders
 from sunhelm.devices.families.redback.records import EnvelopeRecord, ScheduleRecord
+from sunhelm.devices.families.values import as_limit, as_order, check_range, is_same_order
 
 LASTS_S: Final = 1800.0
 """How long one envelope or schedule of a state lasts: half of what a dead controller leaves behind."""
@@ -81,11 +81,7 @@ class ExportLimit:
         self._paced = _Paced(orders)
 
     def check(self, value: Value) -> None:
-        if value is UNLIMITED:
-            return
-        if not isinstance(value, Limit):
-            raise ValueError(f"export_limit: {value} is no limit")  # noqa: TRY004 - the contract's error
-        check_range(self.promise, value.watts, "W")
+        as_limit(self.promise, value)
 
     def equal(self, wanted: Value, observed: Value) -> bool:
         if isinstance(wanted, Limit) and isinstance(observed, Limit):
@@ -179,18 +175,10 @@ class Battery:
         self._paced = _Paced(orders)
 
     def check(self, value: Value) -> None:
-        if isinstance(value, Charge | Discharge):
-            check_range(self.promise, value.watts, "W")
-        elif not isinstance(value, SelfConsumption):
-            raise ValueError(f"battery: {value} is no order for it")  # noqa: TRY004 - the contract's error
+        as_order(self.promise, value)
 
     def equal(self, wanted: Value, observed: Value) -> bool:
-        if isinstance(wanted, Charge | Discharge) and type(wanted) is type(observed):
-            assert isinstance(observed, Charge | Discharge)
-            return abs(wanted.watts - observed.watts) <= self.promise.tolerance
-        if isinstance(wanted, SelfConsumption) and isinstance(observed, SelfConsumption):
-            return wanted.native in ("", observed.native)
-        return False
+        return is_same_order(wanted, observed, tolerance=self.promise.tolerance)
 
     async def observe(self, deadline: Deadline) -> BatteryOrder | Unknown:
         """Return what the inverter told its cloud last; UNKNOWN in a mode that is none of these."""

@@ -30,11 +30,12 @@ from sunhelm.devices.control import (
 )
 from sunhelm.devices.errors import DeviceError, Rejected
 from sunhelm.devices.families.base import Family, Surroundings
-from sunhelm.devices.families.control import CommandedDevice, NotControllable, check_range, promise
+from sunhelm.devices.families.control import CommandedDevice, NotControllable, promise
 from sunhelm.devices.families.sec1000s.box import COMMAND, OTHERS, Box
 from sunhelm.devices.families.sec1000s.messages import LimitState, mode_name
 from sunhelm.devices.families.sec1000s.messages import Mode as Limiter
 from sunhelm.devices.families.sec1000s.watchdog import LimitLift
+from sunhelm.devices.families.values import as_limit, as_mode, as_number, is_same_whole_number
 from sunhelm.devices.links.control import SET_CLOCK, Sec1000ControlLink
 
 if TYPE_CHECKING:
@@ -97,11 +98,7 @@ class ExportLimit:
     box: Box
 
     def check(self, value: Value) -> None:
-        if value is UNLIMITED:
-            return
-        if not isinstance(value, Limit):
-            raise ValueError(f"export_limit: {value} is no limit")  # noqa: TRY004 - the contract's error
-        check_range(self.promise, value.watts, "W")
+        as_limit(self.promise, value)
 
     def equal(self, wanted: Value, observed: Value) -> bool:
         if isinstance(wanted, Limit) and isinstance(observed, Limit):
@@ -146,9 +143,7 @@ class LimiterMode:
     box: Box
 
     def check(self, value: Value) -> None:
-        if not isinstance(value, Mode) or value.name not in _MODES:
-            name = value.name if isinstance(value, Mode) else value
-            raise ValueError(f"mode: {name} is none of {', '.join(_MODES)}")
+        as_mode(value, _MODES)
 
     def equal(self, wanted: Value, observed: Value) -> bool:
         return wanted == observed
@@ -164,10 +159,9 @@ class LimiterMode:
         itself, the limiter that was found is switched on again. The error says when none may be in force.
         """
         with self.box.operation("set_mode"):
-            self.check(value)
-            assert isinstance(value, Mode)
+            wanted = _MODES[as_mode(value, _MODES).name]
             found = (await self.box.state(deadline)).mode
-            await self._change(found, _MODES[value.name], deadline)
+            await self._change(found, wanted, deadline)
 
     async def _change(self, found: Limiter | int, wanted: Limiter, deadline: Deadline) -> None:
         refused: Rejected | None = None
@@ -211,26 +205,19 @@ class TotalCapacity:
     box: Box
 
     def check(self, value: Value) -> None:
-        if not isinstance(value, Number):
-            raise ValueError(f"{self.promise.key}: {value} is no number")  # noqa: TRY004 - the contract's error
-        check_range(self.promise, value.value, "W")
+        as_number(self.promise, value, "W")
 
     def equal(self, wanted: Value, observed: Value) -> bool:
-        return (
-            isinstance(wanted, Number)
-            and isinstance(observed, Number)
-            and abs(wanted.value - observed.value) < 1.0
-        )
+        return is_same_whole_number(wanted, observed)
 
     async def observe(self, deadline: Deadline) -> Number | Unknown:
         return Number(float((await self.box.state(deadline)).total_capacity))
 
     async def write(self, value: Value, deadline: Deadline) -> None:
         with self.box.operation("set_capacity"):
-            self.check(value)
-            assert isinstance(value, Number)
+            watts = round(as_number(self.promise, value, "W"))
             state = await self.box.state(deadline)
-            await self.box.set_limit(round(value.value), state.export_limit, deadline)
+            await self.box.set_limit(watts, state.export_limit, deadline)
 
 
 @dataclass(slots=True, eq=False)

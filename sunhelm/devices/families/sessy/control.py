@@ -20,7 +20,7 @@ from sunhelm.devices.control import (
 )
 from sunhelm.devices.errors import Rejected
 from sunhelm.devices.families.base import Family, Surroundings
-from sunhelm.devices.families.control import CommandedDevice, NotControllable, check_range, promise
+from sunhelm.devices.families.control import CommandedDevice, NotControllable, promise
 from sunhelm.devices.families.sessy.desk import Desk
 from sunhelm.devices.families.sessy.dongle import (
     KINDS,
@@ -37,6 +37,7 @@ from sunhelm.devices.families.sessy.settings import (
     MinimumSoc,
     SystemSetting,
 )
+from sunhelm.devices.families.values import as_mode, as_order, discharged
 from sunhelm.devices.links.control import HttpControlLink
 
 if TYPE_CHECKING:
@@ -96,20 +97,16 @@ class Battery:
     desk: Desk
 
     def check(self, value: Value) -> None:
-        match value:
-            case SelfConsumption(native) if native in ("", *_NATIVES):
-                return
-            case Charge(watts) | Discharge(watts):
-                check_range(self.promise, watts, "W")
-            case _:
-                raise ValueError(f"battery: {value} is no order for a battery")
+        order = as_order(self.promise, value)
+        if isinstance(order, SelfConsumption) and order.native not in ("", *_NATIVES):
+            raise ValueError(f"battery: {order.native} is none of {', '.join(_NATIVES)}")
 
     def equal(self, wanted: Value, observed: Value) -> bool:
         if isinstance(wanted, SelfConsumption) or isinstance(observed, SelfConsumption):
             return wanted == observed or (
                 wanted == SelfConsumption() and isinstance(observed, SelfConsumption)
             )
-        return abs(_setpoint(wanted) - _setpoint(observed)) <= self.promise.tolerance
+        return abs(discharged(wanted) - discharged(observed)) <= self.promise.tolerance
 
     async def observe(self, deadline: Deadline) -> SelfConsumption | Charge | Discharge | Unknown:
         """Return the strategy, or the setpoint in force; UNKNOWN for a strategy that has no name here."""
@@ -129,7 +126,7 @@ class Battery:
             await self.desk.take_strategy(_NATIVES[value.native or "nom"], deadline)
             return
         await self.desk.take_strategy(_API, deadline)
-        await self.desk.tell(SETPOINT, {"setpoint": round(_setpoint(value))}, deadline)
+        await self.desk.tell(SETPOINT, {"setpoint": round(discharged(value))}, deadline)
 
 
 @dataclass(slots=True, eq=False)
@@ -140,9 +137,7 @@ class Strategy:
     desk: Desk
 
     def check(self, value: Value) -> None:
-        if not isinstance(value, Mode) or value.name not in _MODES:
-            name = value.name if isinstance(value, Mode) else value
-            raise ValueError(f"mode: {name} is none of {', '.join(_MODES)}")
+        as_mode(value, _MODES)
 
     def equal(self, wanted: Value, observed: Value) -> bool:
         return (
@@ -158,11 +153,10 @@ class Strategy:
         return Mode(names[strategy]) if strategy in names else UNKNOWN
 
     async def write(self, value: Value, deadline: Deadline) -> None:
-        self.check(value)
-        assert isinstance(value, Mode)
+        mode = as_mode(value, _MODES)
         if await self.desk.strategy(deadline) == _API:
             raise Rejected(f"{self.desk.config.name}: its battery is commanded; end that first")
-        await self.desk.take_strategy(_MODES[value.name], deadline)
+        await self.desk.take_strategy(_MODES[mode.name], deadline)
 
 
 @dataclass(slots=True, eq=False)
@@ -174,14 +168,6 @@ class Restart:
 
     async def run(self, deadline: Deadline) -> None:
         await self.desk.tell(RESTART, {}, deadline)
-
-
-def _setpoint(value: Value) -> float:
-    """Return the setpoint of an order; discharge is positive."""
-    if isinstance(value, Charge):
-        return -value.watts
-    assert isinstance(value, Discharge)
-    return value.watts
 
 
 async def _serial(desk: Desk, account: Account | None, deadline: Deadline) -> str:

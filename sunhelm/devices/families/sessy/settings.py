@@ -7,9 +7,9 @@ from typing import Final
 
 from sunhelm.devices.clock import Deadline
 from sunhelm.devices.control import UNKNOWN, Number, Promise, SocLimits, Unknown, Value
-from sunhelm.devices.families.control import check_range
 from sunhelm.devices.families.sessy.desk import Desk
 from sunhelm.devices.families.sessy.dongle import SETTINGS, TARGET
+from sunhelm.devices.families.values import as_minimum, as_number, is_same_whole_number
 
 NUMBERS: Final = ("min_power", "max_power", "eco_charge_power", "eco_charge_hours", "allowed_noise_level")
 SWITCHES: Final = (
@@ -31,9 +31,7 @@ class MinimumSoc:
     desk: Desk
 
     def check(self, value: Value) -> None:
-        if not isinstance(value, SocLimits) or value.minimum is None or value.maximum is not None:
-            raise ValueError("soc_limits: a minimum and no maximum is possible")
-        check_range(self.promise, value.minimum, "of 1")
+        as_minimum(self.promise, value)
 
     def equal(self, wanted: Value, observed: Value) -> bool:
         return (
@@ -49,9 +47,7 @@ class MinimumSoc:
         return SocLimits(minimum=told / _PERCENT)
 
     async def write(self, value: Value, deadline: Deadline) -> None:
-        self.check(value)
-        assert isinstance(value, SocLimits)
-        await self.desk.change("min_soc", _percent(value.minimum), deadline)
+        await self.desk.change("min_soc", _percent(as_minimum(self.promise, value)), deadline)
 
 
 @dataclass(slots=True, eq=False)
@@ -63,9 +59,7 @@ class SystemSetting:
     key: str
 
     def check(self, value: Value) -> None:
-        if not isinstance(value, Number):
-            raise ValueError(f"{self.promise.key}: {value} is no number")  # noqa: TRY004 - the contract's error
-        check_range(self.promise, value.value, "")
+        as_number(self.promise, value, "")
         self._raw(value)
 
     def equal(self, wanted: Value, observed: Value) -> bool:
@@ -101,16 +95,10 @@ class GridTarget:
     desk: Desk
 
     def check(self, value: Value) -> None:
-        if not isinstance(value, Number):
-            raise ValueError(f"{self.promise.key}: {value} is no number")  # noqa: TRY004 - the contract's error
-        check_range(self.promise, value.value, "W")
+        as_number(self.promise, value, "W")
 
     def equal(self, wanted: Value, observed: Value) -> bool:
-        return (
-            isinstance(wanted, Number)
-            and isinstance(observed, Number)
-            and round(wanted.value) == round(observed.value)
-        )
+        return is_same_whole_number(wanted, observed)
 
     async def observe(self, deadline: Deadline) -> Number | Unknown:
         told = (await self.desk.read(TARGET, deadline)).get("grid_target")
@@ -119,9 +107,8 @@ class GridTarget:
         return Number(float(told))
 
     async def write(self, value: Value, deadline: Deadline) -> None:
-        self.check(value)
-        assert isinstance(value, Number)
-        await self.desk.tell(TARGET, {"grid_target": round(value.value)}, deadline)
+        watts = round(as_number(self.promise, value, "W"))
+        await self.desk.tell(TARGET, {"grid_target": watts}, deadline)
 
 
 def _percent(share: float | None) -> int:

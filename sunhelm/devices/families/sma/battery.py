@@ -18,9 +18,9 @@ from sunhelm.devices.control import (
     Unknown,
     Value,
 )
-from sunhelm.devices.families.control import check_range
 from sunhelm.devices.families.sma.panel import RELATIVE_WINDOW, Kind, Panel
 from sunhelm.devices.families.sma.ways import LimitsWay, SetpointWay, Target, Way, WindowWay
+from sunhelm.devices.families.values import as_mode, as_order, discharged
 
 _SHARE: Final = 0.1
 """The power of the battery may differ from what was asked by this share: conversion takes its part."""
@@ -84,18 +84,16 @@ class Battery(_Commanded):
     """Charge or discharge with a power; more than the device allows is what it allows."""
 
     def check(self, value: Value) -> None:
-        match value:
-            case SelfConsumption(native="") | Charge() | Discharge():
-                check_range(self.promise, getattr(value, "watts", 0.0), "W")
-            case _:
-                raise ValueError(f"battery: {value} is no order for this battery")
+        order = as_order(self.promise, value)
+        if isinstance(order, SelfConsumption) and order.native:
+            raise ValueError(f"battery: {order.native}; it tells no kind of self-consumption")
 
     def equal(self, wanted: Value, observed: Value) -> bool:
         if isinstance(wanted, SelfConsumption) or isinstance(observed, SelfConsumption):
             return wanted == observed
         charge, discharge = self._reach
-        asked = min(max(_discharged(wanted), -charge), discharge)
-        return abs(asked - _discharged(observed)) <= max(self.promise.tolerance, _SHARE * abs(asked))
+        asked = min(max(discharged(wanted), -charge), discharge)
+        return abs(asked - discharged(observed)) <= max(self.promise.tolerance, _SHARE * abs(asked))
 
     async def observe(self, deadline: Deadline) -> BatteryOrder | Unknown:
         """Return what the battery does while it does what it was told; UNKNOWN when it was told nothing."""
@@ -112,7 +110,7 @@ class Battery(_Commanded):
         if isinstance(value, SelfConsumption):
             await self._release(way, deadline)
         else:
-            watts = _discharged(value)
+            watts = discharged(value)
             await self._send(Target(watts, watts), value, way, deadline)
 
 
@@ -121,10 +119,7 @@ class BatteryMode(_Commanded):
     """Hold the battery from charging, from discharging, or from both; else the device uses it as it likes."""
 
     def check(self, value: Value) -> None:
-        allowed = (_SELF_CONSUMPTION, *_HELD)
-        if value not in allowed:
-            name = value.name if isinstance(value, Mode) else value
-            raise ValueError(f"mode: {name} is none of {', '.join(mode.name for mode in allowed)}")
+        as_mode(value, (mode.name for mode in (_SELF_CONSUMPTION, *_HELD)))
 
     def equal(self, wanted: Value, observed: Value) -> bool:
         return wanted == observed
@@ -151,14 +146,3 @@ class BatteryMode(_Commanded):
         else:
             assert isinstance(value, Mode)
             await self._send(_HELD[value], value, way, deadline)
-
-
-def _discharged(order: Value) -> float:
-    """Return the power out of the battery that an order means, in watts."""
-    match order:
-        case Charge(watts):
-            return -watts
-        case Discharge(watts):
-            return watts
-        case _:
-            raise ValueError(f"battery: {order} is no order for a battery")

@@ -9,23 +9,15 @@ from typing import Final, cast
 from sunhelm.devices.clock import Deadline
 from sunhelm.devices.control import UNKNOWN, UNLIMITED, Limit, PowerLimit, Promise, Unknown, Value
 from sunhelm.devices.errors import Rejected
-from sunhelm.devices.families.control import check_range
 from sunhelm.devices.families.register_board import RegisterBoard
 from sunhelm.devices.families.sma.panel import Panel
+from sunhelm.devices.families.values import as_limit
 
 _ILLEGAL_ADDRESS: Final = 2
 _INVERTER_ITSELF: Final = 3547
 _SHARE: Final = 0.02
 _ROUNDING: Final = 1e-6
 _EXPORT: Final = "settings.grid_export_limit"
-
-
-def _check(promise: Promise, value: Value) -> None:
-    if value is UNLIMITED:
-        return
-    if not isinstance(value, Limit):
-        raise ValueError(f"{promise.key}: {value} is no limit")  # noqa: TRY004 - the contract's error
-    check_range(promise, value.watts, "W")
 
 
 def _keeps(promise: Promise, wanted: Value, observed: Value) -> bool:
@@ -55,7 +47,7 @@ class ProductionLimit:
     _coarse: bool = field(default=False, init=False)
 
     def check(self, value: Value) -> None:
-        _check(self.promise, value)
+        as_limit(self.promise, value)
 
     def equal(self, wanted: Value, observed: Value) -> bool:
         return _keeps(self.promise, wanted, observed)
@@ -68,8 +60,7 @@ class ProductionLimit:
         return UNKNOWN if power is None else Limit(max(0.0, power))
 
     async def write(self, value: Value, deadline: Deadline) -> None:
-        self.check(value)
-        limit = cast("PowerLimit", value)
+        limit = as_limit(self.promise, value)
         if isinstance(limit, Limit):
             if not (await self.panel.kind(deadline)).has_strings:
                 raise Rejected(f"{self.panel.name}: no PV is connected to it")
@@ -104,7 +95,7 @@ class ExportLimit:
     def check(self, value: Value) -> None:
         if value is UNLIMITED:
             raise ValueError("export_limit: the device knows a limit in watts, and no word for none")
-        _check(self.promise, value)
+        as_limit(self.promise, value)
 
     def equal(self, wanted: Value, observed: Value) -> bool:
         return (
@@ -146,7 +137,7 @@ class PlantLimit:
     _told: PowerLimit | None = field(default=None, init=False)
 
     def check(self, value: Value) -> None:
-        _check(self.promise, value)
+        as_limit(self.promise, value)
 
     def equal(self, wanted: Value, observed: Value) -> bool:
         return _keeps(self.promise, wanted, observed)
@@ -161,7 +152,6 @@ class PlantLimit:
         return UNKNOWN if export in absent else Limit(float(max(0, export)))
 
     async def write(self, value: Value, deadline: Deadline) -> None:
-        self.check(value)
-        limit = cast("PowerLimit", value)
+        limit = as_limit(self.promise, value)
         await self.board.write("plant.power_limit", _share(limit, self.whole_w, 100), deadline)
         self._told = limit if isinstance(limit, Limit) else None

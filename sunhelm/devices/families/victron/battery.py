@@ -18,8 +18,8 @@ from sunhelm.devices.control import (
     Value,
 )
 from sunhelm.devices.errors import Rejected
-from sunhelm.devices.families.control import check_range
 from sunhelm.devices.families.register_board import RegisterBoard
+from sunhelm.devices.families.values import as_order, discharged
 
 ESS_MODE: Final = "settings.ess_mode"
 EXTERNAL: Final = 3
@@ -57,13 +57,11 @@ class _Battery:
     board: RegisterBoard
 
     def check(self, value: Value) -> None:
-        match value:
-            case SelfConsumption(native) if native in ("", *_NATIVE.values()) or _setpoint_of(native):
-                return
-            case Charge(watts) | Discharge(watts):
-                check_range(self.promise, watts, "W")
-            case _:
-                raise ValueError(f"battery: {value} is no order for a battery")
+        order = as_order(self.promise, value)
+        if isinstance(order, SelfConsumption):
+            native = order.native
+            if native not in ("", *_NATIVE.values()) and not _setpoint_of(native):
+                raise ValueError(f"battery: {native} is no way in which a GX regulates")
 
     def equal(self, wanted: Value, observed: Value) -> bool:
         if isinstance(wanted, SelfConsumption) or isinstance(observed, SelfConsumption):
@@ -72,7 +70,7 @@ class _Battery:
                 and isinstance(observed, SelfConsumption)
                 and not _setpoint_of(observed.native)
             )
-        asked, is_now = _discharged(wanted), _discharged(observed)
+        asked, is_now = discharged(wanted), discharged(observed)
         return abs(asked - is_now) <= max(self.promise.tolerance, _SHARE * abs(asked))
 
     async def _power(self, deadline: Deadline) -> BatteryOrder:
@@ -133,7 +131,7 @@ class SetpointBattery(_Battery):
             )
         grid = await self.board.read_row("system", _GRID, deadline)
         now = await self.board.read_value("system.battery_power", deadline)
-        setpoint = round(sum(grid) + now - _discharged(value))
+        setpoint = round(sum(grid) + now - discharged(value))
         await self._put(setpoint or 1, deadline)  # 0 would hand back
 
     async def _put(self, setpoint: int, deadline: Deadline) -> None:
@@ -207,7 +205,7 @@ class ExternalBattery(_Battery):
         """Return the power at each AC input: the loads behind it, and the share that the battery takes."""
         loads = await self.board.read_row("vebus", _AC_OUT[:phases], deadline)
         from_pv = await self.board.read_value("system.dc_pv_power", deadline)
-        share = (-_discharged(value) - from_pv) / phases
+        share = (-discharged(value) - from_pv) / phases
         setpoints = tuple(
             round(load * float(self.board.register(f"vebus.{name}").scale) + share)
             for load, name in zip(loads, _AC_OUT, strict=False)
@@ -239,14 +237,3 @@ def _setpoint_of(native: str) -> int:
     """Return the setpoint that somebody else wanted, in watts; 0 where it is the GX that regulates."""
     found = _FOREIGN.fullmatch(native)
     return int(found[1]) if found is not None else 0
-
-
-def _discharged(order: Value) -> float:
-    """Return the power out of the battery that an order means, in watts."""
-    match order:
-        case Charge(watts):
-            return -watts
-        case Discharge(watts):
-            return watts
-        case _:
-            raise ValueError(f"battery: {order} is no order for a battery")

@@ -23,9 +23,10 @@ from sunhelm.devices.control import (
 )
 from sunhelm.devices.errors import Rejected
 from sunhelm.devices.families.base import Family, RegisterFamily, Surroundings
-from sunhelm.devices.families.control import CommandedDevice, check_range, promise
+from sunhelm.devices.families.control import CommandedDevice, promise
 from sunhelm.devices.families.register_board import RegisterBoard, open_board
 from sunhelm.devices.families.setting import settings
+from sunhelm.devices.families.values import as_limit, as_minimum, as_mode, check_range
 from sunhelm.devices.families.victron.battery import ESS_MODE, EXTERNAL, ExternalBattery, SetpointBattery
 
 if TYPE_CHECKING:
@@ -105,12 +106,7 @@ class RegisterLimit:
     _told: PowerLimit | Unknown = UNKNOWN
 
     def check(self, value: Value) -> None:
-        if value is UNLIMITED:
-            return
-        if not isinstance(value, Limit):
-            raise ValueError(f"{self.promise.key}: {value} is no limit")  # noqa: TRY004 - the contract's error
-        check_range(self.promise, value.watts, "W")
-        self._raw(value)
+        self._raw(as_limit(self.promise, value))
 
     def equal(self, wanted: Value, observed: Value) -> bool:
         return self._raw(cast("PowerLimit", wanted)) == self._raw(cast("PowerLimit", observed))
@@ -128,9 +124,9 @@ class RegisterLimit:
 
     async def write(self, value: Value, deadline: Deadline) -> None:
         self.check(value)
+        limit = as_limit(self.promise, value)
         await self._read(deadline)  # tells which register there is
         self._told = UNKNOWN
-        limit = cast("PowerLimit", value)
         await self.board.write(self._place, self._raw(limit), deadline)
         self._told = limit
 
@@ -224,10 +220,7 @@ class MinimumSoc:
         await self.board.write(self.place, self._raw(value), deadline)
 
     def _raw(self, value: Value) -> int:
-        if not isinstance(value, SocLimits) or value.minimum is None or value.maximum is not None:
-            raise ValueError(f"soc_limits: {value}; a minimum can be set, and nothing else")
-        check_range(self.promise, value.minimum, "as a ratio")
-        return round(value.minimum * 1000)
+        return round(as_minimum(self.promise, value) * 1000)
 
 
 @dataclass(slots=True, eq=False)
@@ -238,9 +231,7 @@ class EssState:
     board: RegisterBoard
 
     def check(self, value: Value) -> None:
-        if value not in _CHOICE:
-            name = value.name if isinstance(value, Mode) else value
-            raise ValueError(f"mode: {name} is none of {', '.join(mode.name for mode in _CHOICE)}")
+        as_mode(value, (mode.name for mode in _CHOICE))
 
     def equal(self, wanted: Value, observed: Value) -> bool:
         return wanted == observed or (wanted == _SELF_CONSUMPTION and observed in (_WITH, _WITHOUT))
