@@ -15,9 +15,9 @@ from sunhelm.devices.clock import Deadline
 from sunhelm.devices.control import Handle, Mode, Promise, Unknown, Value
 from sunhelm.devices.errors import Rejected
 from sunhelm.devices.families.base import Family, RegisterFamily, Surroundings
+from sunhelm.devices.families.board_clock import BoardClock
 from sunhelm.devices.families.control import CommandedDevice, NotControllable, promise
 from sunhelm.devices.families.deye.battery import SELLING_FIRST, ForcedBattery
-from sunhelm.devices.families.deye.clock import HybridClock
 from sunhelm.devices.families.deye.limits import (
     BatteryCurrents,
     LowSoc,
@@ -67,10 +67,10 @@ def open_control(family: Family, config: DeviceConfig, surroundings: Surrounding
             "says what registers it has"
         )
     (part,) = parts
-    clock = HybridClock(
+    clock = BoardClock(
         promise("set_clock", family.spec.tasks["set_clock"]),
         board,
-        part.name,
+        f"{part.name}.clock",
         surroundings.zone,
         surroundings.clock,
     )

@@ -12,8 +12,8 @@ from sunhelm.devices import wall_clock
 from sunhelm.devices.clock import Deadline
 from sunhelm.devices.control import Entry, Promise, Schedule
 from sunhelm.devices.errors import Rejected
+from sunhelm.devices.families.board_clock import BoardClock
 from sunhelm.devices.families.deye.battery import SELLING_FIRST
-from sunhelm.devices.families.deye.clock import HybridClock
 from sunhelm.devices.families.deye.program import (
     EVERY_DAY,
     GRID_CHARGE,
@@ -40,7 +40,7 @@ class SlotSchedules:
 
     promise: Promise
     hybrid: Hybrid
-    clock: HybridClock
+    clock: BoardClock
     zone: ZoneInfo
     daily: bool = True
     ahead_s: float = _DAY_S / 2
