@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from sunhelm.devices.clock import Deadline
 from sunhelm.devices.control import (
@@ -22,11 +22,14 @@ from sunhelm.devices.control import (
     Task,
     Watchdog,
 )
+from sunhelm.devices.errors import Rejected
 from sunhelm.devices.families.base import Family, Surroundings
 from sunhelm.devices.families.spec import Writable
 
 if TYPE_CHECKING:
     from sunhelm.devices.device_config import DeviceConfig
+
+Commanded = TypeVar("Commanded", Handle, Task)
 
 
 class NotControllable(Exception):
@@ -80,9 +83,27 @@ class CommandedDevice:
         await self.link.close()
 
 
-def promise(
-    key: str, writable: Writable, *, owner_low: float | None = None, owner_high: float | None = None
-) -> Promise:
+def by_key(things: Iterable[Commanded]) -> dict[str, Commanded]:
+    """Return handles or tasks by the keys of their promises."""
+    return {thing.promise.key: thing for thing in things}
+
+
+def known_serial(config: DeviceConfig, serial: str) -> str:
+    """Return the serial number of a device. Raises Rejected when the site file names another one."""
+    if config.serial is not None and serial != config.serial:
+        raise Rejected(f"{config.name}: is {serial}; the site file says {config.serial}")
+    return serial
+
+
+def export_promise(writable: Writable, config: DeviceConfig) -> Promise:
+    """Return the promise of the export limit, with the ends of what the owner of the device wants."""
+    promised, owners = promise("export_limit", writable), config.export_limit
+    if owners is None:
+        return promised
+    return replace(promised, owner_low=owners.minimum, owner_high=owners.maximum)
+
+
+def promise(key: str, writable: Writable) -> Promise:
     """Return what `family.yaml` promises of one thing that can be commanded."""
     return Promise(
         key=key,
@@ -100,8 +121,6 @@ def promise(
         prove_s=writable.prove,
         reverts_s=writable.reverts,
         renew_s=writable.renew,
-        owner_low=owner_low,
-        owner_high=owner_high,
         blind=writable.blind,
         meters_grid=writable.meters_grid,
         in_steps=writable.in_steps,

@@ -13,10 +13,16 @@ from typing import TYPE_CHECKING, Final
 
 from sunhelm.devices.clock import Deadline
 from sunhelm.devices.control import Handle, Mode, Promise, Unknown, Value
-from sunhelm.devices.errors import Rejected
 from sunhelm.devices.families.base import Family, RegisterFamily, Surroundings
 from sunhelm.devices.families.board_clock import BoardClock
-from sunhelm.devices.families.control import CommandedDevice, NotControllable, promise
+from sunhelm.devices.families.control import (
+    CommandedDevice,
+    NotControllable,
+    by_key,
+    export_promise,
+    known_serial,
+    promise,
+)
 from sunhelm.devices.families.deye.battery import SELLING_FIRST, ForcedBattery
 from sunhelm.devices.families.deye.limits import (
     BatteryCurrents,
@@ -86,7 +92,7 @@ def open_control(family: Family, config: DeviceConfig, surroundings: Surrounding
         name=config.name,
         link=board.link,
         serial=partial(_serial, board, part.name),
-        handles={handle.promise.key: handle for handle in (*handles, *settings(board, family.spec))},
+        handles=by_key((*handles, *settings(board, family.spec))),
         tasks={"set_clock": clock},
         schedules=schedules,
     )
@@ -94,19 +100,13 @@ def open_control(family: Family, config: DeviceConfig, surroundings: Surrounding
 
 async def _serial(board: RegisterBoard, part: str, deadline: Deadline) -> str:
     """Return the serial number. Raises Rejected when the site file names another one."""
-    serial = await board.read_text(f"{part}.serial_number", deadline)
-    wanted = board.config.serial
-    if wanted is not None and serial != wanted:
-        raise Rejected(f"{board.config.name}: is {serial}; the site file says {wanted}")
-    return serial
+    return known_serial(board.config, await board.read_text(f"{part}.serial_number", deadline))
 
 
 def _of_a_hybrid(spec: FamilySpec, hybrid: Hybrid) -> Iterator[Handle]:
     board, config = hybrid.board, hybrid.board.config
-    owners = config.export_limit
-    low, high = (owners.minimum, owners.maximum) if owners else (None, None)
     yield SellLimit(
-        promise("export_limit", spec.controls["export_limit"], owner_low=low, owner_high=high),
+        export_promise(spec.controls["export_limit"], config),
         board,
         hybrid.place("max_sell_power"),
     )

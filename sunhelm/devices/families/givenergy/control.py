@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from sunhelm.devices.control import Handle, Task
 from sunhelm.devices.families.base import Family, RegisterFamily, Surroundings
-from sunhelm.devices.families.control import CommandedDevice, promise
+from sunhelm.devices.families.control import CommandedDevice, by_key, promise
 from sunhelm.devices.families.givenergy.battery import ForcedBattery
 from sunhelm.devices.families.givenergy.inverter import Inverter
 from sunhelm.devices.families.givenergy.limits import (
@@ -70,7 +70,7 @@ def open_control(family: Family, config: DeviceConfig, surroundings: Surrounding
         name=config.name,
         link=link,
         serial=inverter.identify,
-        handles={handle.promise.key: handle for handle in handles},
+        handles=by_key(handles),
         tasks=done,
         schedules=SlotSchedules(promise("schedules", controls["schedules"]), inverter, surroundings.zone),
     )

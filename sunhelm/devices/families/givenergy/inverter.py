@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from sunhelm.devices.clock import Clock, Deadline
 from sunhelm.devices.errors import DeviceError, Malformed, Rejected
+from sunhelm.devices.families.control import known_serial
 from sunhelm.devices.families.givenergy.models import Model, model_of
 from sunhelm.devices.families.register_board import RegisterBoard
 from sunhelm.devices.links.base import Span, Table
@@ -59,10 +60,7 @@ class Inverter:
         text = b"".join(words[_SERIAL + place].to_bytes(2) for place in range(5))
         if not text.isalnum():
             raise Malformed(f"{self.name}: tells no serial number")
-        serial, wanted = text.decode("ascii"), self.board.config.serial
-        if wanted is not None and serial != wanted:
-            raise Rejected(f"{self.name}: is {serial}; the site file says {wanted}")
-        return serial
+        return known_serial(self.board.config, text.decode("ascii"))
 
     def model(self, words: Words) -> Model:
         """Return the model that page 0 tells."""

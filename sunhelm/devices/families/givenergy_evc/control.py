@@ -15,7 +15,7 @@ from sunhelm.devices.control import UNKNOWN, CurrentLimits, Handle, Mode, Number
 from sunhelm.devices.errors import Rejected
 from sunhelm.devices.families.base import Family, RegisterFamily, Surroundings
 from sunhelm.devices.families.board_clock import BoardClock
-from sunhelm.devices.families.control import CommandedDevice, promise
+from sunhelm.devices.families.control import CommandedDevice, by_key, known_serial, promise
 from sunhelm.devices.families.givenergy_evc.family import LEAST_A, PART, greatest
 from sunhelm.devices.families.register_board import RegisterBoard, open_board
 from sunhelm.devices.families.values import as_mode
@@ -46,18 +46,14 @@ def open_control(family: Family, config: DeviceConfig, surroundings: Surrounding
         name=config.name,
         link=board.link,
         serial=partial(_serial, board),
-        handles={handle.promise.key: handle for handle in handles},
+        handles=by_key(handles),
         tasks={"set_clock": BoardClock(clock, board, f"{PART}.clock", surroundings.zone, surroundings.clock)},
     )
 
 
 async def _serial(board: RegisterBoard, deadline: Deadline) -> str:
     """Return the serial number. Raises Rejected when the site file names another one."""
-    serial = await board.read_text(f"{PART}.serial", deadline)
-    wanted = board.config.serial
-    if wanted is not None and serial != wanted:
-        raise Rejected(f"{board.config.name}: is {serial}; the site file says {wanted}")
-    return serial
+    return known_serial(board.config, await board.read_text(f"{PART}.serial", deadline))
 
 
 @dataclass(slots=True, eq=False)

@@ -11,7 +11,14 @@ from sunhelm.devices.clock import Deadline
 from sunhelm.devices.control import Handle, Promise, Task
 from sunhelm.devices.errors import AuthFailed, Rejected
 from sunhelm.devices.families.base import Family, RegisterFamily, Surroundings
-from sunhelm.devices.families.control import CommandedDevice, NotControllable, promise
+from sunhelm.devices.families.control import (
+    CommandedDevice,
+    NotControllable,
+    by_key,
+    export_promise,
+    known_serial,
+    promise,
+)
 from sunhelm.devices.families.huawei.battery import ForcedBattery, PeakShaving, SocRange, WorkingMode
 from sunhelm.devices.families.huawei.limits import ExportLimit, ProductionLimit
 from sunhelm.devices.families.huawei.local_time import LocalTime, SetClock
@@ -50,10 +57,8 @@ def open_control(family: Family, config: DeviceConfig, surroundings: Surrounding
     board = RegisterBoard(link, config, spec.parts, family.map_of)
     regulator = Regulator(board)
     local = LocalTime(regulator)
-    owners = config.export_limit
-    low, high = (owners.minimum, owners.maximum) if owners else (None, None)
     controls, tasks = spec.controls, spec.tasks
-    export = promise("export_limit", controls["export_limit"], owner_low=low, owner_high=high)
+    export = export_promise(controls["export_limit"], config)
     handles: tuple[Handle, ...] = (
         ExportLimit(export, regulator),
         ProductionLimit(promise("production_limit", controls["production_limit"]), regulator),
@@ -71,8 +76,8 @@ def open_control(family: Family, config: DeviceConfig, surroundings: Surrounding
         name=config.name,
         link=link,
         serial=partial(_serial, board),
-        handles={handle.promise.key: handle for handle in handles},
-        tasks={task.promise.key: task for task in done},
+        handles=by_key(handles),
+        tasks=by_key(done),
         schedules=TimeOfUse(
             promise("schedules", controls["schedules"]),
             regulator,
@@ -110,10 +115,7 @@ async def _serial(board: RegisterBoard, deadline: Deadline) -> str:
             serial = await board.read_text(place, deadline)
         except Rejected:
             continue
-        wanted = board.config.serial
-        if wanted is not None and serial != wanted:
-            raise Rejected(f"{board.config.name}: is {serial}; the site file says {wanted}")
-        return serial
+        return known_serial(board.config, serial)
     raise Rejected(f"{board.config.name}: tells no serial number")
 
 

@@ -14,7 +14,7 @@ from sunhelm.devices.clock import Deadline
 from sunhelm.devices.control import Handle, Promise, Task
 from sunhelm.devices.errors import Rejected
 from sunhelm.devices.families.base import Family, Surroundings
-from sunhelm.devices.families.control import CommandedDevice, promise
+from sunhelm.devices.families.control import CommandedDevice, by_key, promise
 from sunhelm.devices.families.redback.calendar import RedbackEnvelopes, RedbackSchedules
 from sunhelm.devices.families.redback.cloud import Cloud
 from sunhelm.devices.families.redback.family import Family as RedbackFamily
@@ -66,8 +66,8 @@ def open_control(family: Family, config: DeviceConfig, surroundings: Surrounding
         name=config.name,
         link=_Account(source),
         serial=partial(_serial, orders),
-        handles={handle.promise.key: handle for handle in handles},
-        tasks={task.promise.key: task for task in todo},
+        handles=by_key(handles),
+        tasks=by_key(todo),
         schedules=None if is_site else RedbackSchedules(promised("schedules"), orders),
         envelopes=RedbackEnvelopes(promised("envelopes"), orders),
         state_of_charge=None if is_site else partial(_state_of_charge, orders),

@@ -30,7 +30,7 @@ from sunhelm.devices.control import (
 )
 from sunhelm.devices.errors import DeviceError, Rejected
 from sunhelm.devices.families.base import Family, Surroundings
-from sunhelm.devices.families.control import CommandedDevice, NotControllable, promise
+from sunhelm.devices.families.control import CommandedDevice, NotControllable, by_key, export_promise, promise
 from sunhelm.devices.families.sec1000s.box import COMMAND, OTHERS, Box
 from sunhelm.devices.families.sec1000s.messages import LimitState, mode_name
 from sunhelm.devices.families.sec1000s.messages import Mode as Limiter
@@ -65,9 +65,8 @@ def open_control(family: Family, config: DeviceConfig, surroundings: Surrounding
     )
     box = Box(link, config, _PHASES[config.export_limit.phases], surroundings.clock, surroundings.zone)
     controls = family.spec.controls
-    low, high = config.export_limit.minimum, config.export_limit.maximum
     handles: tuple[Handle, ...] = (
-        ExportLimit(promise("export_limit", controls["export_limit"], owner_low=low, owner_high=high), box),
+        ExportLimit(export_promise(controls["export_limit"], config), box),
         LimiterMode(promise("mode", controls["mode"]), box),
         TotalCapacity(promise("setting:total_capacity", controls["setting:total_capacity"]), box),
     )
@@ -75,7 +74,7 @@ def open_control(family: Family, config: DeviceConfig, surroundings: Surrounding
         name=config.name,
         link=link,
         serial=partial(_serial, box),
-        handles={handle.promise.key: handle for handle in handles},
+        handles=by_key(handles),
         watchdog=LimitLift(promise("reset_watchdog", family.spec.tasks["reset_watchdog"]), box),
         tasks={"set_clock": SetClock(promise("set_clock", family.spec.tasks["set_clock"]), box)},
         feedback=box.feedback,

@@ -20,7 +20,7 @@ from sunhelm.devices.control import (
 )
 from sunhelm.devices.errors import Rejected
 from sunhelm.devices.families.base import Family, Surroundings
-from sunhelm.devices.families.control import CommandedDevice, NotControllable, promise
+from sunhelm.devices.families.control import CommandedDevice, NotControllable, by_key, promise
 from sunhelm.devices.families.sessy.desk import Desk
 from sunhelm.devices.families.sessy.dongle import (
     KINDS,
@@ -84,7 +84,7 @@ def open_control(family: Family, config: DeviceConfig, surroundings: Surrounding
         name=config.name,
         link=link,
         serial=partial(_serial, desk, account),
-        handles={handle.promise.key: handle for handle in handles},
+        handles=by_key(handles),
         tasks={"restart": Restart(promise("restart", family.spec.tasks["restart"]), desk)},
     )
 

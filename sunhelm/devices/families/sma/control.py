@@ -8,9 +8,15 @@ from typing import TYPE_CHECKING, Final
 
 from sunhelm.devices.clock import Deadline
 from sunhelm.devices.control import Handle, Task
-from sunhelm.devices.errors import Rejected
 from sunhelm.devices.families.base import Family, RegisterFamily, Surroundings
-from sunhelm.devices.families.control import CommandedDevice, NotControllable, promise
+from sunhelm.devices.families.control import (
+    CommandedDevice,
+    NotControllable,
+    by_key,
+    export_promise,
+    known_serial,
+    promise,
+)
 from sunhelm.devices.families.register_board import RegisterBoard, open_board
 from sunhelm.devices.families.setting import settings
 from sunhelm.devices.families.sma.battery import Battery, BatteryMode, Ways
@@ -43,8 +49,8 @@ def open_control(family: Family, config: DeviceConfig, surroundings: Surrounding
         name=config.name,
         link=board.link,
         serial=partial(_place if is_plant else _serial, board),
-        handles={handle.promise.key: handle for handle in handles},
-        tasks={} if is_plant else {task.promise.key: task for task in _tasks(spec, board, surroundings)},
+        handles=by_key(handles),
+        tasks={} if is_plant else by_key(_tasks(spec, board, surroundings)),
     )
 
 
@@ -56,10 +62,7 @@ def _of_plant(spec: FamilySpec, board: RegisterBoard) -> Iterator[Handle]:
 def _of_device(spec: FamilySpec, board: RegisterBoard, surroundings: Surroundings) -> Iterator[Handle]:
     panel, controls = Panel(board), spec.controls
     ways = Ways(panel, SetpointWay(panel, surroundings.clock), LimitsWay(panel), WindowWay(panel))
-    owners = board.config.export_limit
-    low, high = (owners.minimum, owners.maximum) if owners else (None, None)
-    export = promise("export_limit", controls["export_limit"], owner_low=low, owner_high=high)
-    yield ExportLimit(export, panel)
+    yield ExportLimit(export_promise(controls["export_limit"], board.config), panel)
     yield ProductionLimit(promise("production_limit", controls["production_limit"]), panel)
     yield Battery(promise("battery", controls["battery"]), ways)
     yield BatteryMode(promise("mode", controls["mode"]), ways)
@@ -76,11 +79,7 @@ def _tasks(spec: FamilySpec, board: RegisterBoard, surroundings: Surroundings) -
 
 async def _serial(board: RegisterBoard, deadline: Deadline) -> str:
     """Return the serial number. Raises Rejected when the site file names another one."""
-    serial = str(await board.read("control.serial_number", deadline))
-    wanted = board.config.serial
-    if wanted is not None and serial != wanted:
-        raise Rejected(f"{board.config.name}: is {serial}; the site file says {wanted}")
-    return serial
+    return known_serial(board.config, str(await board.read("control.serial_number", deadline)))
 
 
 async def _place(board: RegisterBoard, deadline: Deadline) -> str:

@@ -23,7 +23,7 @@ from sunhelm.devices.control import (
 )
 from sunhelm.devices.errors import Rejected
 from sunhelm.devices.families.base import Family, RegisterFamily, Surroundings
-from sunhelm.devices.families.control import CommandedDevice, promise
+from sunhelm.devices.families.control import CommandedDevice, by_key, export_promise, known_serial, promise
 from sunhelm.devices.families.register_board import RegisterBoard, open_board
 from sunhelm.devices.families.setting import settings
 from sunhelm.devices.families.values import as_limit, as_minimum, as_mode, check_range
@@ -53,9 +53,7 @@ def open_control(family: Family, config: DeviceConfig, surroundings: Surrounding
     assert isinstance(family, RegisterFamily)
     spec = family.spec
     board = open_board(family, config, surroundings)
-    owners = config.export_limit
-    low, high = (owners.minimum, owners.maximum) if owners else (None, None)
-    export = promise("export_limit", spec.controls["export_limit"], owner_low=low, owner_high=high)
+    export = export_promise(spec.controls["export_limit"], config)
     external = EXTERNAL_CONTROL in config.control.allow
     battery = promise("battery", spec.controls["battery_external" if external else "battery"])
     handles: tuple[Handle, ...] = (
@@ -75,7 +73,7 @@ def open_control(family: Family, config: DeviceConfig, surroundings: Surrounding
         name=config.name,
         link=board.link,
         serial=partial(_serial, board),
-        handles={handle.promise.key: handle for handle in handles},
+        handles=by_key(handles),
         state_of_charge=partial(board.read_value, "system.battery_state_of_charge"),
         tasks={"restart": Restart(promise("restart", spec.tasks["restart"]), board)},
     )
@@ -83,11 +81,7 @@ def open_control(family: Family, config: DeviceConfig, surroundings: Surrounding
 
 async def _serial(board: RegisterBoard, deadline: Deadline) -> str:
     """Return the portal id. Raises Rejected when the site file names another one."""
-    serial = await board.read_text("system.serial", deadline)
-    wanted = board.config.serial
-    if wanted is not None and serial != wanted:
-        raise Rejected(f"{board.config.name}: is {serial}; the site file says {wanted}")
-    return serial
+    return known_serial(board.config, await board.read_text("system.serial", deadline))
 
 
 @dataclass(slots=True, eq=False)
