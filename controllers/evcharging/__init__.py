@@ -1,0 +1,1 @@
+"""EV chargers, regulated: from the grid, from excess PV, or both, with caps on energy and import."""

@@ -1,0 +1,194 @@
+"""The next command of a charger, if there is one: one look, one decision, at most one change.
+
+`decide` is pure. What lessens or stops is never refused; what starts or raises waits for its control period
+and its budget, and nothing ever exceeds the owner's own limit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from controllers.evcharging.memory import Memory
+from controllers.evcharging.noticing import alike
+from controllers.evcharging.terms import EvMode
+from controllers.evcharging.wishes import Outlook, Wish, wish
+from sunhelm.devices.charging import ChargerState, Order, Stage
+
+STEP_A: Final = 1.0
+RESERVE: Final = 10
+"""So many changes a day are kept for starts, with their stops, when limits have used up the others."""
+
+_ROUNDING_A: Final = 1e-6
+_START_COST: Final = 2
+_PATIENCE: Final = 3
+_LONGEST_PAUSE_S: Final = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """Offer so many amperes."""
+
+    amperes: float
+
+
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """Tell the charger to start, to stop, or to go by its own rules."""
+
+    order: Order
+
+
+Command = Limit | Tell
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to send now, None for nothing, and what is remembered once that is in the journal.
+
+    `reason` says why the vehicle is not charged, or not more. `desired_a` is what it shall be offered, 0 when
+    it shall not be charged, None when that is the owner's affair.
+    """
+
+    command: Command | None
+    memory: Memory
+    reason: str
+    desired_a: float | None
+
+
+def decide(mode: EvMode, outlook: Outlook, left: int) -> Decision:
+    """Return what to do, after `noticed` and `sighted`; `left` is what remains of the changes of a day."""
+    memory, now = outlook.memory, outlook.now
+    if memory.claimed:
+        return Decision(None, memory, "claimed", None)
+    if memory.stood_back:
+        return Decision(None, memory, memory.stood_back, None)
+    wished = wish(mode, outlook)
+    desired = 0.0 if wished.charge is False else wished.limit_a
+    if _pauses(memory, now):
+        return Decision(None, memory, "does_not_obey", desired)
+    step = _Step(outlook, left)
+    if mode is EvMode.OFF:
+        back = step.hand_back()
+        if back is None:
+            return Decision(None, memory.let_go(), "off", None)
+        return step.unless_too_soon(Decision(back, _sent(memory, back, now), "off", None))
+    command, reason = step.towards(wished)
+    if command is None and wished.charge and outlook.charger.charging and memory.order is None:
+        memory = replace(memory, order=Order.START, order_seen=True)
+    return Decision(command, memory if command is None else _sent(memory, command, now), reason, desired)
+
+
+def _pauses(memory: Memory, now: float) -> bool:
+    """Return whether a charger that does not do what it is told is left alone for a while."""
+    over = memory.failures - _PATIENCE
+    if over < 0 or memory.failed_at is None:
+        return False
+    return now - memory.failed_at < min(_LONGEST_PAUSE_S, 60.0 * 2.0 ** min(over, 10))
+
+
+def _sent(memory: Memory, command: Command, now: float) -> Memory:
+    if isinstance(command, Limit):
+        ours = tuple(dict.fromkeys((*memory.ours_a, command.amperes)))
+        return replace(memory, ours_a=ours, asked_a=command.amperes, changed_at=now)
+    return replace(memory, order=command.order, order_seen=False, changed_at=now)
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One step on the way to a wish."""
+
+    outlook: Outlook
+    left: int
+
+    @property
+    def memory(self) -> Memory:
+        """What is remembered."""
+        return self.outlook.memory
+
+    @property
+    def charger(self) -> ChargerState:
+        """What the charger shows."""
+        return self.outlook.charger
+
+    def towards(self, wished: Wish) -> tuple[Command | None, str]:
+        """Return the command, and why nothing, or not more, is given."""
+        if wished.charge is False:
+            return self._stop(), wished.reason
+        if self.charger.charging or wished.charge is None:
+            return self._limit(wished)
+        return self._start(wished)
+
+    def hand_back(self) -> Command | None:
+        """Give the owner back what there was before us, where it is still ours that stands there."""
+        memory, charger = self.memory, self.charger
+        ours = any(alike(each, charger.limit_a) for each in memory.ours_a)
+        if ours and memory.owner_a is not None and not alike(memory.owner_a, charger.limit_a):
+            return Limit(memory.owner_a)
+        if memory.order in (None, Order.READY):
+            return None
+        back = memory.owner_order or Order.READY
+        if back is Order.START and not charger.vehicle:
+            back = Order.READY
+        is_so = charger.charging if back is Order.START else charger.order is back and not charger.charging
+        return None if is_so else Tell(back)
+
+    def unless_too_soon(self, decision: Decision) -> Decision:
+        """Return the decision, or one to wait when it gives more before its control period."""
+        match decision.command:
+            case Limit(amperes) if amperes < self.charger.limit_a:
+                return decision
+            case Tell(Order.STOP):
+                return decision
+        return replace(decision, command=None, memory=self.memory) if self._too_soon else decision
+
+    def _stop(self) -> Command | None:
+        """Stop what charges, and keep what is ready from starting by itself."""
+        charger, memory = self.charger, self.memory
+        if charger.charging:
+            return Tell(Order.STOP)
+        told = charger.order is Order.STOP or (memory.order is Order.STOP and memory.order_seen)
+        busy = charger.stage in (Stage.FAULTY, Stage.UNKNOWN)
+        return None if told or busy or memory.order is Order.STOP else Tell(Order.STOP)
+
+    def _start(self, wished: Wish) -> tuple[Command | None, str]:
+        charger, memory = self.charger, self.memory
+        why_not = {
+            Stage.FREE: "no_vehicle",
+            Stage.ENDED: "vehicle_full",
+            Stage.FAULTY: "charger_fault",
+            Stage.UNKNOWN: "charger_fault",
+        }.get(charger.stage)
+        if why_not is not None:
+            return None, why_not
+        if wished.limit_a is not None and charger.limit_a - wished.limit_a >= STEP_A - _ROUNDING_A:
+            return Limit(wished.limit_a), wished.reason or "waiting"
+        if memory.order is Order.START:
+            return None, "vehicle_waits"
+        if self.left < _START_COST:
+            return None, "budget"
+        return (None, "waiting") if self._too_soon else (Tell(Order.START), wished.reason)
+
+    def _limit(self, wished: Wish) -> tuple[Command | None, str]:
+        reason = wished.reason
+        if not self.charger.charging:
+            reason = "" if self.charger.stage is Stage.CONNECTED else self.charger.stage.value
+            reason = wished.reason or {"free": "no_vehicle", "ended": "vehicle_full"}.get(reason, "owner")
+        if wished.limit_a is None:
+            return None, reason
+        more = wished.limit_a - self.charger.limit_a
+        if more <= -STEP_A + _ROUNDING_A:
+            return Limit(wished.limit_a), reason
+        restores = wished.restores and not alike(wished.limit_a, self.charger.limit_a)
+        if more < STEP_A - _ROUNDING_A and not restores:
+            return None, reason
+        if self._too_soon:
+            return None, reason
+        if not wished.restores and self.left <= RESERVE:
+            return None, "budget"
+        return Limit(wished.limit_a), reason
+
+    @property
+    def _too_soon(self) -> bool:
+        changed = self.memory.changed_at
+        return changed is not None and 0 <= self.outlook.now - changed < self.outlook.terms.period_s - 1.0
