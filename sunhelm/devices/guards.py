@@ -1,12 +1,13 @@
 """Guards: hold back what cannot be true, and say so.
 
 `Bounds` knows what is physically possible, `CounterGuard` that a lifetime counter only grows, `Witness`
-that a device does not change its serial number between two reads.
+that a device does not change its serial number between two reads, `StepGuard` how far values move meanwhile.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+import math
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -16,6 +17,9 @@ CONSISTENT_READS: Final = 3
 CONSISTENT_ZEROS: Final = 10
 """So many reads in a row make it believable that a lifetime counter fell to 0: while a device wakes it shows
 that for a while, and one that was really reset soon shows more."""
+
+FORGOTTEN_S: Final = 300.0
+"""What was read so long ago says nothing any more of how far a value can have moved since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,3 +106,53 @@ class Witness:
         self._known[key] = words
         self._candidate.pop(key, None)
         return True
+
+
+@dataclass(slots=True)
+class _Stood:
+    value: float
+    at: float
+    doubted: float | None = None
+
+
+@dataclass(slots=True)
+class StepGuard:
+    """Find blocks that are put together of two, by values that moved further than they can.
+
+    Some buffers answer with the first half of one battery or moment and the second half of another: every
+    word can be, and the checksum is right. One value alone that jumped may be true: it is doubted for one
+    read, and believed when the next one confirms it. Where two or more did, nothing of the block counts.
+    """
+
+    _stood: dict[Hashable, dict[str, _Stood]] = field(default_factory=dict)
+
+    def jumps(
+        self, key: Hashable, values: Mapping[str, float], limits: Mapping[str, float], now: float
+    ) -> Mapping[str, float]:
+        """Return the values that moved by more than their limit, each with what it was before.
+
+        `key` says whose block it is, `now` is in monotonic seconds. Remembers the other values; of a block in
+        which two jumped, nothing.
+        """
+        stood = self._stood.setdefault(key, {})
+        jumped = {
+            name: stood[name].value
+            for name, value in values.items()
+            if name in stood and not _follows(value, stood[name], limits[name], now)
+        }
+        if len(jumped) > 1:
+            return jumped
+        for name, value in values.items():
+            if name in jumped:
+                stood[name].doubted = value
+            else:
+                stood[name] = _Stood(value, now)
+        return jumped
+
+
+def _follows(value: float, stood: _Stood, limit: float, now: float) -> bool:
+    """Whether a value can come after this one, or confirms what was doubted."""
+    if now - stood.at >= FORGOTTEN_S:
+        return True
+    known = (stood.value,) if stood.doubted is None else (stood.value, stood.doubted)
+    return any(abs(value - one) <= limit or math.isclose(abs(value - one), limit) for one in known)

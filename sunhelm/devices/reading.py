@@ -58,6 +58,7 @@ class Guard(StrEnum):
     COUNTER = "counter"  # a lifetime counter went down, or starts at 0
     ZERO = "zero"  # a total that reads 0 for a moment while nothing else changed
     IDENTITY = "identity"  # the identity words of the block changed: nothing in it is believed
+    SPLICE = "splice"  # moved further than it can: the block may be put together of two
     UNKNOWN_CODE = "unknown_code"  # an enumeration has a value that its map does not name
     UNSUPPORTED = "unsupported"  # the device refuses this register
 

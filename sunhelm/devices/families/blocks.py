@@ -9,9 +9,9 @@ from typing import Final
 
 from sunhelm.devices.clock import Deadline
 from sunhelm.devices.errors import DeviceError, Malformed, Rejected, Unreachable
+from sunhelm.devices.families.inspection import Inspector
 from sunhelm.devices.families.parts import FoundPart
 from sunhelm.devices.families.spec import FamilySpec
-from sunhelm.devices.guards import Witness
 from sunhelm.devices.links.base import RegisterLink, Span, Table
 from sunhelm.devices.registers import codec
 from sunhelm.devices.registers.plan import Field, PlanError, plan, split
@@ -82,12 +82,14 @@ class Words:
 
     `blocks` are the words as they came, each with the table and the address of its first.
     `errors` has the registers that were not read, and why; `refused` those that the device does not have.
+    `jumped` are those that moved further than they can, each with how far.
     `requests` counts what was sent for each group; `taken_at` is the Unix time of its first answer.
     """
 
     blocks: list[tuple[Table, int, tuple[int, ...]]] = field(default_factory=list)
     errors: dict[str, DeviceError] = field(default_factory=dict)
     refused: list[Register] = field(default_factory=list)
+    jumped: list[tuple[Register, str]] = field(default_factory=list)
     requests: dict[str, int] = field(default_factory=dict)
     taken_at: dict[str, float] = field(default_factory=dict)
 
@@ -106,6 +108,7 @@ class Words:
             blocks=[*self.blocks, *other.blocks],
             errors={**other.errors, **self.errors},
             refused=[*self.refused, *other.refused],
+            jumped=[*self.jumped, *other.jumped],
             requests={group: self.requests.get(group, 0) + other.requests.get(group, 0) for group in groups},
             taken_at={**other.taken_at, **self.taken_at},
         )
@@ -188,18 +191,21 @@ class BlockReader:
     link: RegisterLink
     spec: FamilySpec
     unsupported: Unsupported
-    witness: Witness = field(default_factory=Witness)
     silence: Silence = field(default_factory=Silence)
     _fresh: dict[Span, tuple[tuple[int, ...], float] | DeviceError] = field(default_factory=dict)
-    _filled: set[Span] = field(default_factory=set)
     _plans: dict[tuple[str, Table, tuple[Register, ...], frozenset[Place]], tuple[Field, ...]] = field(
         default_factory=dict
     )
+    _inspector: Inspector = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._inspector = Inspector(pages=bool(self.spec.read.pages))
 
     def begin(self, silence: Silence) -> None:
         """Begin a new read of the device: nothing that came before is new any more."""
         self.silence = silence
         self._fresh.clear()
+        self._inspector.begin()
 
     async def read(self, part: FoundPart, wanted: Sequence[Register], deadline: Deadline) -> Words:
         """Read these registers of one part; what fails is told in the result. Never raises DeviceError."""
@@ -315,8 +321,10 @@ class BlockReader:
             self._fail(inside, error, result)
             return
         self.silence.heard(unit, words=True)
-        if damage := self._damage(errand, block, words):
-            self._fail(inside, Malformed(f"{span}: {damage}"), result)
+        found = self._inspector.findings(errand.part, span, words, errand.deadline.clock.monotonic())
+        result.jumped.extend(found.jumped)
+        if found.damage:
+            self._fail(inside, Malformed(f"{span}: {found.damage}"), result)
             return
         self.unsupported.answered(place_of(errand.part, register) for register in inside)
         for register in inside:
@@ -348,25 +356,6 @@ class BlockReader:
             self._fresh[span] = came
         return came
 
-    def _damage(self, errand: _Errand, block: Field, words: tuple[int, ...]) -> str:
-        """Return what shows that a block is not what it should be; empty when nothing does."""
-        span = errand.span(block)
-        if self.spec.read.pages and not any(words) and span in self._filled:
-            return "a page of zeros, where something was"
-        if not self._witnessed(errand, block, words):
-            return "the identity words changed"
-        for name, (low, high) in errand.part.part.sane.items():
-            register = errand.part.map[name]
-            start, end = register.address - block.start, register.end - block.start
-            if register.table is errand.table and start >= 0 and end <= len(words):
-                raw = codec.unpack(register.type, words[start:end])
-                number = float(raw * register.scale + register.offset) if isinstance(raw, int) else low
-                if not low <= number <= high:
-                    return f"{name} cannot be {number:g}, only {low:g} to {high:g}"
-        if any(words):
-            self._filled.add(span)
-        return ""
-
     async def _bisect(self, errand: _Errand, block: Field, inside: Sequence[Register]) -> None:
         """Find the register that spoils the block, and read the others."""
         for register in inside:
@@ -395,16 +384,6 @@ class BlockReader:
         error = Rejected(f"unit {part.unit} refuses every register of {part.name}")
         self._fail(result.refused, error, result)
         result.refused.clear()
-
-    def _witnessed(self, errand: _Errand, block: Field, words: tuple[int, ...]) -> bool:
-        """Whether the identity words inside the block, if it has any, are those known."""
-        believed = True
-        for name in errand.part.part.witness:
-            register = errand.part.map[name]
-            start, end = register.address - block.start, register.end - block.start
-            if register.table is errand.table and start >= 0 and end <= len(words):
-                believed &= self.witness.allow((errand.part.name, name), words[start:end])
-        return believed
 
     @staticmethod
     def _fail(registers: Iterable[Register], error: DeviceError, result: Words) -> None:

@@ -275,7 +275,9 @@ class RegisterSource:
     def _results(
         self, part: FoundPart, wanted: Sequence[Register], words: Words, started: float
     ) -> Iterator[tuple[str, Fetched]]:
-        decoded = self._decode(part, [r for r in wanted if r.group not in words.errors], words)
+        jumped = {register.name for register, _ in words.jumped}
+        believed = [r for r in wanted if r.group not in words.errors and r.name not in jumped]
+        decoded = self._decode(part, believed, words)
         values = self._values.setdefault(part.name, {})
         for register in wanted:
             values.pop(register.name, None)
@@ -286,6 +288,9 @@ class RegisterSource:
             decoded.held.setdefault(name, []).append(
                 Held(Guard.UNSUPPORTED, name, register.place, f"the device refuses it at unit {part.unit}")
             )
+        for register, detail in words.jumped:
+            name = self._group_name(part, register.group)
+            decoded.held.setdefault(name, []).append(Held(Guard.SPLICE, name, register.place, detail))
         for group in dict.fromkeys(register.group for register in wanted):
             name = self._group_name(part, group)
             error = words.errors.get(group)

@@ -6,6 +6,7 @@ Its fields are documented here and nowhere else; `make docs` prints them for eac
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
 from functools import reduce
 from typing import Annotated, Literal
 
@@ -200,6 +201,10 @@ class Part(_Model):
     the value of the label is this text with the number of the unit id, from 1, in the place of "{}".
     `sane` names registers, and from where to where, in the vendor's unit, they can be: a block in which one
     is not is refused whole.
+    `steps` says how far, in the vendor's unit, registers move at most from one read to the next; "*" in a
+    name stands for any text. One alone that moved further is held back until the next read confirms it; a
+    block in which two or more did is refused whole, as one that is put together of two. What is older than
+    five minutes is not compared with.
 
     `figures` names the registers that tell what bounds its values where the owner does not say it. `quirks`
     are decided when the part is found. In a family of `alternatives`, `series` are texts in the names of the
@@ -225,6 +230,7 @@ class Part(_Model):
     derived: tuple[Derived, ...] = ()
     witness: tuple[str, ...] = ()
     sane: Mapping[str, tuple[float, float]] = Field(default_factory=dict)
+    steps: Mapping[str, float] = Field(default_factory=dict)
     counted: Mapping[str, str] = Field(default_factory=dict)
     only_while: Mapping[str, tuple[int, ...]] = Field(default_factory=dict)
     companions: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
@@ -237,6 +243,10 @@ class Part(_Model):
     instead_of: tuple[str, ...] = ()
     repeat: Repeat | None = None
     turned: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
+
+    def step_of(self, register: str) -> float | None:
+        """Return how far a register moves at most from one read to the next; None where nobody knows."""
+        return next((step for names, step in self.steps.items() if fnmatchcase(register, names)), None)
 
     def candidates(self, configured: Mapping[str, tuple[int, ...]]) -> tuple[int, ...]:
         """Return the unit ids where the part may stand, when the site file gives these to parts."""

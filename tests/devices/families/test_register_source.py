@@ -549,6 +549,95 @@ async def test_a_bit_field_without_names_is_its_code(make_source: Make, link: An
     assert values((await fetch(source, clock))["live"]) == {"testfamily_vendor_event_code": 65538}
 
 
+MOVING = """
+    address,type,scale,unit,group,name,absent
+    1,string1,,,live,serial,
+    2,u16,0.1,V,live,cell_1_voltage,
+    3,u16,0.1,V,live,cell_2_voltage,
+    4,u16,,,live,charge,0
+    5,u16,,,settings,cycles,
+"""
+
+
+@pytest.fixture
+def moving(make_source: Make, link: Any) -> RegisterSource:
+    part = {
+        "name": "inverter",
+        "map": "map.csv",
+        "witness": ["serial"],
+        "steps": {"cell_*_voltage": 0.3, "charge": 10},
+    }
+    link.set(1, 1, 0x4142, 33, 33, 60, 400)
+    return make_source(ONE_PART | {"parts": [part]}, {"map.csv": MOVING})
+
+
+async def test_one_value_that_moved_too_far_is_held_back_until_it_is_confirmed(
+    moving: RegisterSource, link: Any, clock: Any
+) -> None:
+    assert len((await fetch(moving, clock, "live"))["live"].held) == 0
+    link.set(1, 4, 90)
+    came = (await fetch(moving, clock, "live"))["live"]
+    assert came.outcome.ok
+    assert "testfamily_charge" not in values(came)
+    assert [(held.guard, held.source, held.detail) for held in came.held] == [
+        (Guard.SPLICE, "holding 4 charge", "90 after 60: moves by 10 at most")
+    ]
+    link.set(1, 4, 95)
+    assert values((await fetch(moving, clock, "live"))["live"])["testfamily_charge"] == 95.0
+
+
+async def test_a_block_put_together_of_two_is_refused_whole(
+    moving: RegisterSource, link: Any, clock: Any
+) -> None:
+    await fetch(moving, clock, "live")
+    link.set(1, 3, 29, 90)
+    for _ in range(3):
+        clock.advance(60)
+        came = (await fetch(moving, clock, "live"))["live"]
+        assert came.outcome.reason is Reason.MALFORMED
+        assert "put together of two: cell_2_voltage, charge moved" in came.outcome.detail
+        assert came.samples == ()
+        assert [held.guard for held in came.held] == [Guard.SPLICE, Guard.SPLICE]
+    clock.advance(120)
+    assert (await fetch(moving, clock, "live"))["live"].outcome.ok  # five minutes after the last that counted
+
+
+async def test_the_same_read_is_no_second_sign(make_source: Make, link: Any, clock: Any) -> None:
+    page = "address,type,group,name\n0,u16,live,charge\n1,u16,settings,cycles\n"
+    part = {"name": "inverter", "map": "map.csv", "steps": {"charge": 10}}
+    spec = ONE_PART | {"parts": [part], "read": {"pages": {"holding": [(0, 2)]}}}
+    source = make_source(spec | {"tiers": {"live": "0s", "settings": "1m"}}, {"map.csv": page})
+    link.set(1, 0, 50, 1)
+    await fetch(source, clock)
+    link.set(1, 0, 99, 1)
+    deadline = Deadline.after(10, clock)
+    await source.prepare(deadline)
+    for group in ("live", "settings", "live"):
+        came = (await source.fetch([group], deadline))[group]
+        assert "testfamily_charge" not in values(came)
+    assert "testfamily_charge" in values((await fetch(source, clock, "live"))["live"])
+
+
+async def test_another_device_is_not_compared_with_the_one_before(
+    moving: RegisterSource, link: Any, clock: Any
+) -> None:
+    await fetch(moving, clock, "live")
+    link.set(1, 1, 0x4143, 29, 29, 20)
+    came = [(await fetch(moving, clock, "live"))["live"] for _ in range(3)]
+    assert [one.outcome.ok for one in came] == [False, False, True]
+    assert came[0].held == ()
+    assert values(came[2])["testfamily_charge"] == 20.0
+
+
+async def test_what_is_not_there_is_not_compared(moving: RegisterSource, link: Any, clock: Any) -> None:
+    await fetch(moving, clock, "live")
+    link.set(1, 4, 0)
+    came = (await fetch(moving, clock, "live"))["live"]
+    assert [held.guard for held in came.held] == [Guard.SENTINEL]
+    link.set(1, 4, 61)
+    assert (await fetch(moving, clock, "live"))["live"].held == ()
+
+
 # Devices of pages
 
 PAGES = {
