@@ -109,7 +109,7 @@ Open = Callable[..., AbstractAsyncContextManager[Bench]]
 
 
 @pytest.fixture
-def opened(givenergy: RegisterFamily, clock: Any) -> Open:
+def opened(patient: RegisterFamily, clock: Any) -> Open:
     """Open a simulated inverter of a kind for control: `async with opened(HYBRID) as bench`."""
     clock.now = EVENING
 
@@ -134,7 +134,7 @@ def opened(givenergy: RegisterFamily, clock: Any) -> Open:
             capacity=None,
             control=Control(enabled=True),
         )
-        device = open_control(givenergy, config, Surroundings(ZONE, clock))
+        device = open_control(patient, config, Surroundings(ZONE, clock))
         try:
             yield Bench(dongle, device, clock, plant)
         finally:
