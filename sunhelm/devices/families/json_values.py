@@ -121,23 +121,22 @@ class JsonMap:
                     group.append(value.quantity)
         return offers
 
+    def wanted(self, group: str, config: DeviceConfig) -> Iterator[tuple[JsonValue, Quantity]]:
+        """Yield the values of a group that the device's profile wants, with what each is."""
+        for value in self.values:
+            if value.group == group and value.quantity and value.profile in ("core", config.profile):
+                yield value, value.quantity
+
     def samples(self, group: str, document: object, config: DeviceConfig) -> Iterator[Sample | Held]:
         """Yield what a document says that holds the values of a group.
 
         What is null or missing, or cannot be, is a Held and no sample; unknown keys are passed over.
         """
-        for value in self.values:
-            if (
-                value.group == group
-                and value.quantity
-                and (config.profile == "full" or value.profile == "core")
-            ):
-                for labels, found in _walk(value.steps, document, {}):
-                    named = {**labels, **value.labels}
-                    named = {
-                        label: self.renames.get(label, {}).get(text, text) for label, text in named.items()
-                    }
-                    yield from _told(value, value.quantity, named, found, config)
+        for value, quantity in self.wanted(group, config):
+            for labels, found in _walk(value.steps, document, {}):
+                named = {**labels, **value.labels}
+                named = {label: self.renames.get(label, {}).get(text, text) for label, text in named.items()}
+                yield from _told(value, quantity, named, found, config)
 
 
 def _told(

@@ -181,7 +181,8 @@ class SessySource:
         said = list(self.values.samples(group, document, self.config))
         if group == "p1_live":
             said += _phases_of_p1(document)
-        if not any(isinstance(item, Sample) for item in said):
+        wanted = any(self.values.wanted(group, self.config))
+        if wanted and not any(isinstance(item, Sample) for item in said):
             raise Malformed(
                 f"{self.kind and self.kind.groups[group][0]}: none of the values that {group} has"
             )

@@ -53,6 +53,13 @@ async def test_a_p1_meter_tells_the_grid_as_the_plant_has_it(home: Any, values: 
     assert seen["sessy_grid_target",] == 0
 
 
+async def test_a_group_of_which_the_profile_wants_nothing_does_not_fail(home: Any) -> None:
+    """What the identity tells beyond its serial is of profile full."""
+    for profile in ("core", "full"):
+        reading = await home.read("battery", more={"profile": profile})
+        assert {name: outcome.detail for name, outcome in reading.groups.items() if not outcome.ok} == {}
+
+
 async def test_a_dongle_without_an_endpoint_has_the_group_no_more(home: Any) -> None:
     reading = await home.read("battery")
 
