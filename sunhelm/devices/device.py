@@ -43,14 +43,15 @@ class Device:
         self.name = config.name
         self.config = config
         self.family: Family = load_family(config.family)
-        self.source = self.family.open(config, Surroundings(site.zone, clock, turns, accounts))
         self._site = site
+        surroundings = Surroundings(site.zone, clock, turns, accounts, self._is_dark)
+        self.source = self.family.open(config, surroundings)
         self._reader = Reader(
             config.name,
             config.family,
             self.source,
             clock,
-            asleep=self._is_dark,
+            asleep=self._sleeps,
             patience_s=self.family.spec.scrape.timeout,
         )
 
@@ -67,9 +68,12 @@ class Device:
         """Close the connection; harmless when there is none."""
         await self.source.close()
 
+    def _sleeps(self, unix_time: float) -> bool:
+        return self.family.spec.is_asleep_without_sun(self.config.model) and self._is_dark(unix_time)
+
     def _is_dark(self, unix_time: float) -> bool:
         location = self._site.location
-        if location is None or not self.family.spec.is_asleep_without_sun(self.config.model):
+        if location is None:
             return False
         return sun_elevation(unix_time, location.latitude, location.longitude) < _DARK_BELOW
 

@@ -12,6 +12,9 @@ from sunhelm.simulator.faces.deye import DeyeFace
 from sunhelm.simulator.faces.givenergy import Dongle, GivEnergyFace
 from sunhelm.simulator.faces.givenergy_evc import EvcFace
 from sunhelm.simulator.faces.huawei import HuaweiFace, HuaweiServer
+from sunhelm.simulator.faces.izypower import EMAIL as IZYPOWER_EMAIL
+from sunhelm.simulator.faces.izypower import PASSWORD as IZYPOWER_PASSWORD
+from sunhelm.simulator.faces.izypower import IzypowerCloud
 from sunhelm.simulator.faces.prices import PriceServer
 from sunhelm.simulator.faces.redback import CLIENT_ID, EMAIL, PASSWORD, SECRET, RedbackCloud
 from sunhelm.simulator.faces.sec1000 import Sec1000Box
@@ -180,6 +183,25 @@ def _sticker(host: str, port: int) -> dict[str, object]:
     return {"family": "sessy", "username": BATTERY_SERIAL, "password_file": "sessy_password"}
 
 
+def _izypower(plant: Plant, clock: Clock, faults: Faults) -> Endpoint:
+    return IzypowerCloud(plant, faults=faults, clock=clock)
+
+
+def _of_a_station(host: str, port: int) -> dict[str, object]:
+    del host, port
+    return {"account": "izypower"}
+
+
+def _customer(host: str, port: int) -> dict[str, object]:
+    url = f"http://{host}:{port}/photo_voltaic"
+    return {
+        "family": "izypower",
+        "username": IZYPOWER_EMAIL,
+        "password_file": "izypower_password",
+        "url": url,
+    }
+
+
 def _tariff(plant: Plant, clock: Clock, faults: Faults) -> Endpoint:
     return PriceServer(plant, clock=clock, faults=faults)
 
@@ -214,6 +236,14 @@ FAMILIES: Mapping[str, SimulatedFamily] = MappingProxyType(
             device=_dongle,
             account=_sticker,
             secrets={"sessy_password": STICKER},
+            cloud=True,
+        ),
+        "izypower": SimulatedFamily(
+            "HTTP",
+            _izypower,
+            device=_of_a_station,
+            account=_customer,
+            secrets={"izypower_password": IZYPOWER_PASSWORD},
             cloud=True,
         ),
         "tariff": SimulatedFamily("HTTP", _tariff, device=_prices, cloud=True),

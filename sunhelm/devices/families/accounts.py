@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
+from sunhelm.configuration.secrets import Secret
+
 if TYPE_CHECKING:
     from sunhelm.devices.sections import Account
 
@@ -67,3 +69,14 @@ class Lease(Generic[SharedT]):
         if not self._closed:
             self._closed = True
             await self._accounts._release(self._key)  # noqa: SLF001 - two halves of one thing
+
+
+def secrets_of(account: Account, *names: str) -> Mapping[str, str | Secret]:
+    """Return the credentials of an account by the names of its keys."""
+    found: dict[str, str | Secret] = {}
+    for name in names:
+        plain = getattr(account, name)
+        secret = plain if isinstance(plain, str) else account.secret(name)
+        if secret is not None:
+            found[name] = secret
+    return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -14,7 +14,7 @@ from sunhelm.devices.families.accounts import Accounts
 from sunhelm.devices.families.register_source import Identity, RegisterSource, Values
 from sunhelm.devices.families.source import Source
 from sunhelm.devices.families.spec import FamilySpec, LinkKind, Part
-from sunhelm.devices.links import Turns, open_link
+from sunhelm.devices.links import Line, Turns, open_link
 from sunhelm.devices.links.base import RegisterLink
 from sunhelm.devices.quantities import Quantity
 from sunhelm.devices.reading import Sample
@@ -31,12 +31,28 @@ class Surroundings:
 
     `zone` is the local time that devices' clocks show. `turns` shares endpoints with other processes;
     None only within this one. `accounts` are those of the site file, with what its devices share of them.
+    `is_dark` says whether the sun is down at a Unix time where the house stands; False where that is unknown.
     """
 
     zone: ZoneInfo
     clock: Clock = SYSTEM_CLOCK
     turns: Turns | None = None
     accounts: Accounts = field(default_factory=Accounts)
+    is_dark: Callable[[float], bool] = field(default=lambda _: False)
+
+
+def line_to(config: DeviceConfig, spec: FamilySpec, surroundings: Surroundings) -> tuple[LinkKind, Line]:
+    """Return by which kind of link a device is reached, and where."""
+    kind: LinkKind = next(iter(spec.links)) if config.link is None else config.link
+    line = Line(
+        config.host or "",
+        config.port or spec.links[kind],
+        spec.pacing_of(kind),
+        single=spec.connection == "single",
+        turns=surroundings.turns,
+        clock=surroundings.clock,
+    )
+    return kind, line
 
 
 class Family(Protocol):
@@ -103,17 +119,8 @@ class RegisterFamily:
         )
 
     def open(self, config: DeviceConfig, surroundings: Surroundings) -> Source:
-        kind: LinkKind = next(iter(self.spec.links)) if config.link is None else config.link
-        link = open_link(
-            kind,
-            config.host or "",
-            config.port or self.spec.links[kind],
-            pacing=self.spec.pacing_of(kind),
-            single=self.spec.connection == "single",
-            turns=surroundings.turns,
-            clock=surroundings.clock,
-            logger_serial=config.logger_serial,
-        )
+        kind, line = line_to(config, self.spec, surroundings)
+        link = open_link(kind, line, logger_serial=config.logger_serial)
         return self.source(config, surroundings, link)
 
     def source(self, config: DeviceConfig, surroundings: Surroundings, link: RegisterLink) -> RegisterSource:

@@ -6,14 +6,14 @@ All devices of the account share it, so that what concerns several of them is as
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import quote
 
-from sunhelm.configuration.secrets import Secret
 from sunhelm.devices.clock import Clock, Deadline
 from sunhelm.devices.errors import AuthFailed, Busy, Malformed, Rejected
+from sunhelm.devices.families.accounts import secrets_of
 from sunhelm.devices.families.base import Surroundings
 from sunhelm.devices.families.redback import pages
 from sunhelm.devices.families.spec import FamilySpec
@@ -168,17 +168,6 @@ def _sites(records: list[object]) -> Iterator[SiteNodes]:
             if isinstance(node, dict) and node.get("Type") == "Inverter"
         )
         yield SiteNodes(record["Id"], str(record.get("Nmi") or ""), inverters)
-
-
-def secrets_of(account: Account, *names: str) -> Mapping[str, str | Secret]:
-    """Return the credentials of an account by the names of its keys."""
-    found: dict[str, str | Secret] = {}
-    for name in names:
-        plain = getattr(account, name)
-        secret = plain if isinstance(plain, str) else account.secret(name)
-        if secret is not None:
-            found[name] = secret
-    return found
 
 
 def _token_sign_in(account: Account, clock: Clock) -> Grants:

@@ -11,8 +11,8 @@ from sunhelm.simulator.clock import MACHINE_CLOCK, Clock
 from sunhelm.simulator.faces.redback.api import Api
 from sunhelm.simulator.faces.redback.inverter import Inverter
 from sunhelm.simulator.faces.redback.portal import Portal
-from sunhelm.simulator.faces.redback.spoiling import spoilt
 from sunhelm.simulator.faces.redback.telemetry import moment
+from sunhelm.simulator.faces.spoiling import forgetful, spoilt
 from sunhelm.simulator.faults import ExceptionReply, Faults
 from sunhelm.simulator.faults.cloud import ExpiredTokens, Maintenance, Refusal, WrongCredentials
 from sunhelm.simulator.http_server import HttpRequest, HttpResponse, HttpServer
@@ -29,6 +29,7 @@ _TENANT: Final = "/fb46c16c-9144-45e0-87b7-f578abed629f/oauth2/v2.0/token"
 _SCOPE: Final = "api://f0ea23e1-8533-44ab-8592-509cff0774da/.default"
 _ROOT: Final = "/Api/v"
 _MINUTE_S: Final = 60.0
+_COUNTER: Final = "AllTimeEnergykWh"
 
 
 class RedbackCloud:
@@ -115,7 +116,16 @@ class RedbackCloud:
         if fault is not None and fault.on in (act, "any"):
             return HttpResponse({"Message": "no"}, 503 if fault.code in (5, 6) else 400)
         response = self._api.answer(request, request.path.removeprefix(_ROOT))
-        content = spoilt(response.content, self.faults, lambda seconds: moment(self._reported_at + seconds))
+        content = response.content
+        if self.faults.zero_reads_left and _COUNTER in str(content):
+            self.faults.zero_reads_left -= 1
+            content = forgetful(content, lambda name: name.endswith(_COUNTER))
+        content = spoilt(
+            content,
+            self.faults,
+            lambda seconds: moment(self._reported_at + seconds),
+            time="TimestampUtc",
+        )
         return HttpResponse(content, response.status, response.headers)
 
     def _grant(self, request: HttpRequest) -> HttpResponse:

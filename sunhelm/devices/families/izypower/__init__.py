@@ -1,0 +1,1 @@
+"""Izypower (Isypower): micro-inverters, meters, batteries and EV chargers, as their cloud tells."""
