@@ -16,6 +16,7 @@ from sunhelm.devices.families.base import RegisterFamily
 from sunhelm.devices.families.spec import Pacing
 from sunhelm.devices.links.base import Span, Table
 from sunhelm.devices.links.control import open_control_link
+from sunhelm.devices.links.line import Line
 from sunhelm.devices.registers import codec
 from sunhelm.devices.registers.register import Register
 from sunhelm.devices.units import BASE_UNITS
@@ -97,7 +98,7 @@ async def acknowledged(recordings: Sequence[Mapping[str, Any]]) -> int:
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    link = open_control_link("modbus_tcp", "127.0.0.1", port, pacing=Pacing(), single=False)
+    link = open_control_link("modbus_tcp", Line("127.0.0.1", port, Pacing(), single=False))
     deadline = Deadline.after(10)
     try:
         async with link.turn(deadline):

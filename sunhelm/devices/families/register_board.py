@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from sunhelm.devices.clock import Deadline
 from sunhelm.devices.errors import Rejected
-from sunhelm.devices.families.base import RegisterFamily, Surroundings
+from sunhelm.devices.families.base import RegisterFamily, Surroundings, line_to
 from sunhelm.devices.families.parts import Discovery, FoundPart
-from sunhelm.devices.families.spec import LinkKind, Part
+from sunhelm.devices.families.spec import Part
 from sunhelm.devices.links.base import Span
 from sunhelm.devices.links.control import ControlLink, open_control_link
 from sunhelm.devices.registers import codec
@@ -166,18 +166,8 @@ class RegisterBoard:
 def open_board(family: RegisterFamily, config: DeviceConfig, surroundings: Surroundings) -> RegisterBoard:
     """Return the registers of a device of this family, opened for control; nothing is sent yet."""
     spec = family.spec
-    kind: LinkKind = next(iter(spec.links)) if config.link is None else config.link
-    link = open_control_link(
-        kind,
-        config.host or "",
-        config.port or spec.links[kind],
-        pacing=spec.pacing_of(kind),
-        single=spec.connection == "single",
-        turns=surroundings.turns,
-        clock=surroundings.clock,
-        logger_serial=config.logger_serial,
-        cut_echo=spec.write.cut_echo,
-    )
+    kind, line = line_to(config, spec, surroundings)
+    link = open_control_link(kind, line, logger_serial=config.logger_serial, cut_echo=spec.write.cut_echo)
     return RegisterBoard(
         link, config, spec.parts_of(config.model), family.map_of, spec.write.single, spec.alternatives
     )

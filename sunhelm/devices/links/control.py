@@ -19,6 +19,7 @@ from sunhelm.devices.links.givenergy import GivEnergyLink
 from sunhelm.devices.links.givenergy import Question as GivEnergyQuestion
 from sunhelm.devices.links.http import HttpLink
 from sunhelm.devices.links.http_client import Request
+from sunhelm.devices.links.line import Line
 from sunhelm.devices.links.modbus import Framing, ModbusLink, check_place
 from sunhelm.devices.links.sec1000 import Sec1000Link
 from sunhelm.devices.links.sign_in import SignIn
@@ -77,27 +78,14 @@ class ModbusControlLink(ModbusLink):
     def __init__(
         self,
         framing: Framing,
-        host: str,
-        port: int,
+        line: Line,
         *,
-        pacing: Pacing,
-        single: bool,
-        turns: Turns | None = None,
-        clock: Clock = SYSTEM_CLOCK,
         logger_serial: int | None = None,
         cut_echo: bool = False,
     ) -> None:
         """With `cut_echo`, the answer to function 16 may lack the number of registers, over Modbus TCP."""
-        super().__init__(
-            framing,
-            host,
-            port,
-            pacing=pacing,
-            single=single,
-            turns=turns,
-            clock=clock,
-            logger_serial=logger_serial,
-        )
+        check_role(line.turns)
+        super().__init__(framing, line, logger_serial=logger_serial)
         self._cut_echo = cut_echo
 
     async def write(
@@ -125,36 +113,21 @@ class ModbusControlLink(ModbusLink):
 
 def open_control_link(
     kind: LinkKind,
-    host: str,
-    port: int,
+    line: Line,
     *,
-    pacing: Pacing,
-    single: bool,
-    turns: Turns | None = None,
-    clock: Clock = SYSTEM_CLOCK,
     logger_serial: int | None = None,
     cut_echo: bool = False,
 ) -> ControlLink:
     """Return a link that can write; the arguments are those of `sunhelm.devices.links.open_link`.
 
     With `cut_echo`, the answer to function 16 may lack the number of registers: LSE-3 loggers leave it out.
-    `turns` has the role "control", for readers give way to that role only.
+    The turns of the line have the role "control", for readers give way to that role only.
     """
-    _check_role(turns)
+    check_role(line.turns)
     if kind in ("modbus_tcp", "rtu_over_tcp", "solarman_v5"):
-        return ModbusControlLink(
-            kind,
-            host,
-            port,
-            pacing=pacing,
-            single=single,
-            turns=turns,
-            clock=clock,
-            logger_serial=logger_serial,
-            cut_echo=cut_echo,
-        )
+        return ModbusControlLink(kind, line, logger_serial=logger_serial, cut_echo=cut_echo)
     if kind == "givenergy":
-        return GivEnergyControlLink(host, port, pacing=pacing, single=single, turns=turns, clock=clock)
+        return GivEnergyControlLink(line)
     raise ValueError(
         f"link {kind} cannot write registers; modbus_tcp, rtu_over_tcp, solarman_v5 and givenergy can"
     )
@@ -167,19 +140,11 @@ class Sec1000ControlLink(Sec1000Link):
         *(SET_LIMIT, VALUE_MODE, DRED_MODE, RCR_MODE, SET_CLOCK)
     }
 
-    def __init__(
-        self,
-        host: str,
-        port: int,
-        *,
-        pacing: Pacing,
-        turns: Turns | None = None,
-        clock: Clock = SYSTEM_CLOCK,
-    ) -> None:
-        _check_role(turns)
-        super().__init__(host, port, pacing=pacing, turns=turns, clock=clock)
-        self._clock = clock
-        self._after_write = pacing.after_write
+    def __init__(self, line: Line) -> None:
+        check_role(line.turns)
+        super().__init__(line)
+        self._clock = line.clock
+        self._after_write = line.pacing.after_write
         self._wrote_at: float | None = None
 
     @asynccontextmanager
@@ -231,7 +196,7 @@ class HttpControlLink(HttpLink):
         turns: Turns | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        _check_role(turns)
+        check_role(turns)
         super().__init__(
             base, pacing=pacing, name=name, shared=shared, sign_in=sign_in, turns=turns, clock=clock
         )
@@ -282,6 +247,7 @@ class GivEnergyControlLink(GivEnergyLink):
         await self._ask(question, deadline, about=f"write {address}={words[0]}", repeat=False)
 
 
-def _check_role(turns: Turns | None) -> None:
+def check_role(turns: Turns | None) -> None:
+    """Raise ValueError for turns in which nothing may be written: readers give way to control only."""
     if turns is not None and turns.role != "control":
         raise ValueError(f'turns of role "{turns.role}": a link that writes needs "control"')

@@ -12,19 +12,17 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import structlog
 from pymodbus.exceptions import ModbusException
 
-from sunhelm.devices.clock import Clock, Deadline
+from sunhelm.devices.clock import Deadline
 from sunhelm.devices.errors import Busy, DeviceError, Malformed, Rejected, TimedOut, Unreachable
 from sunhelm.devices.links.base import LinkStatistics
+from sunhelm.devices.links.line import Line
 from sunhelm.devices.links.pacing import Backoff, Pacer, delays
-from sunhelm.devices.links.turns import IN_PROCESS, Endpoint, Turns
-
-if TYPE_CHECKING:
-    from sunhelm.devices.families.spec import Pacing
+from sunhelm.devices.links.turns import IN_PROCESS, Endpoint
 
 _TRIES = 2  # a lost frame is worth one more request; a device that is gone is not worth the whole deadline
 _LOOK_S = 0.05  # the longest that a reader rests without looking for a waiting control process
@@ -73,31 +71,26 @@ class Exchanges(Generic[ConnectionT]):
     """All exchanges of one link, one at a time.
 
     `connect` opens a connection to an address and a port. A connection that was abandoned, by a time-out,
-    a cancellation or an answer that was wrong, is never used again. `single` closes it after each turn.
+    a cancellation or an answer that was wrong, is never used again.
     """
 
     def __init__(
         self,
-        host: str,
-        port: int,
+        line: Line,
         connect: Callable[[str, int], Awaitable[ConnectionT]],
-        *,
-        pacing: Pacing,
-        single: bool,
-        turns: Turns | None,
-        clock: Clock,
     ) -> None:
+        host, port = line.host, line.port
         self.where = f"{host}:{port}" if ":" not in host else f"[{host}]:{port}"
         self.statistics = LinkStatistics()
         self._host = host
         self._port = port
         self._connect_to = connect
-        self._pacing = pacing
-        self._single = single
-        self._turns = turns or IN_PROCESS
-        self._clock = clock
-        self._pacer = Pacer(pacing, clock)
-        self._backoff = Backoff(clock)
+        self._pacing = line.pacing
+        self._single = line.single
+        self._turns = line.turns or IN_PROCESS
+        self._clock = line.clock
+        self._pacer = Pacer(line.pacing, line.clock)
+        self._backoff = Backoff(line.clock)
         self._last_failure = ""
         self._connection: ConnectionT | None = None
         self._address = ""

@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from sunhelm.devices.clock import SYSTEM_CLOCK, Clock, Deadline
+from sunhelm.devices.clock import Deadline
 from sunhelm.devices.errors import DeviceError, Rejected
 from sunhelm.devices.links.base import LinkStatistics, Span, Table
 from sunhelm.devices.links.exchange import Exchanges, WireError
@@ -28,12 +28,9 @@ from sunhelm.devices.links.givenergy_frames import (
     is_left_over,
     request,
 )
-from sunhelm.devices.links.tcp import HungUp
+from sunhelm.devices.links.line import Line
+from sunhelm.devices.links.tcp import Conversation
 from sunhelm.devices.links.trace import trace
-from sunhelm.devices.links.turns import Turns
-
-if TYPE_CHECKING:
-    from sunhelm.devices.families.spec import Pacing
 
 _READ: Final = {Table.HOLDING: READ_HOLDING, Table.INPUT: READ_INPUT, Table.METER: READ_METER}
 _MOST_WORDS: Final = 60
@@ -62,21 +59,14 @@ class Question:
         return (answer.first, answer.second) == (self.first, self.second)
 
 
-class GivEnergyConnection(asyncio.Protocol):
+class GivEnergyConnection(Conversation[Answer]):
     """One TCP connection to an adapter."""
 
     def __init__(self, statistics: LinkStatistics) -> None:
+        super().__init__()
         self._statistics = statistics
         self._stream = Stream()
         self._question: Question | None = None
-        self._answer: asyncio.Future[Answer] | None = None
-        self._transport: asyncio.Transport
-        self._closed = asyncio.Event()
-
-    @property
-    def usable(self) -> bool:
-        """Whether it is open as far as we know."""
-        return not self._transport.is_closing()
 
     async def ask(self, question: Question) -> Answer:
         """Send the question and return its answer, which may be a refusal.
@@ -84,69 +74,36 @@ class GivEnergyConnection(asyncio.Protocol):
         Whoever stops waiting has to close the connection. Raises EOFError or OSError when it breaks, and
         WireError when the answer comes damaged.
         """
-        if not self.usable:
-            raise EOFError("the connection was closed")
         self._question = question
-        future = self._answer = asyncio.get_running_loop().create_future()
-        self._transport.write(question.frame)
         try:
-            answer: Answer = await future
+            return await self._answer_to(question.frame)
         finally:
-            self._question = self._answer = None
-            if future.done() and not future.cancelled():
-                future.exception()  # heard, even when a cancellation came first
-        return answer
-
-    async def close(self) -> None:
-        """Return when the socket is closed; nothing that comes later is heard."""
-        self._transport.abort()
-        await self._closed.wait()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+            self._question = None
 
     def data_received(self, data: bytes) -> None:
         for arrival in self._stream.feed(data):
             self._take(arrival)
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._closed.set()
-        if self._answer is not None and not self._answer.done():
-            self._answer.set_exception(exc or HungUp(0))
-
     def _take(self, arrival: Arrival) -> None:
-        question = self._question if self._answer is not None and not self._answer.done() else None
-        match arrival:
-            case Heartbeat(raw):
-                self._transport.write(raw)
-            case Answer() if question is not None and question.is_answered_by(arrival):
-                assert self._answer is not None
-                self._answer.set_result(arrival)
-            case Corrupt(slave, function) if question is not None:
-                if (slave, function) == (question.slave, question.function):
-                    assert self._answer is not None
-                    self._answer.set_exception(WireError("wrong checksum"))
-            case _:
-                self._statistics.stale_answers += 1
+        question, awaited = self._question, self._awaited
+        if isinstance(arrival, Heartbeat):
+            self._transport.write(arrival.raw)
+        elif question is None or awaited is None:
+            self._statistics.stale_answers += 1
+        elif isinstance(arrival, Answer) and question.is_answered_by(arrival):
+            awaited.set_result(arrival)
+        elif isinstance(arrival, Corrupt):
+            if (arrival.slave, arrival.function) == (question.slave, question.function):
+                awaited.set_exception(WireError("wrong checksum"))
+        else:
+            self._statistics.stale_answers += 1
 
 
 class GivEnergyLink:
     """A `RegisterLink` to one data adapter; the unit of a span is the slave behind it."""
 
-    def __init__(
-        self,
-        host: str,
-        port: int,
-        *,
-        pacing: Pacing,
-        single: bool,
-        turns: Turns | None = None,
-        clock: Clock = SYSTEM_CLOCK,
-    ) -> None:
-        self._exchanges = Exchanges(
-            host, port, self._open, pacing=pacing, single=single, turns=turns, clock=clock
-        )
+    def __init__(self, line: Line) -> None:
+        self._exchanges = Exchanges(line, self._open)
 
     @property
     def statistics(self) -> LinkStatistics:

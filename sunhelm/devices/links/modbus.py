@@ -9,23 +9,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from random import SystemRandom
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pymodbus.pdu import ExceptionResponse, ModbusPDU
 from pymodbus.pdu.mei_message import ReadDeviceInformationRequest, ReadDeviceInformationResponse
 from pymodbus.pdu.register_message import ReadHoldingRegistersRequest, ReadInputRegistersRequest
 
-from sunhelm.devices.clock import SYSTEM_CLOCK, Clock, Deadline
+from sunhelm.devices.clock import Deadline
 from sunhelm.devices.errors import Busy, DeviceError, Malformed, Rejected
 from sunhelm.devices.links.base import LinkStatistics, Span, Table
 from sunhelm.devices.links.exchange import Exchanges
 from sunhelm.devices.links.frames import Frames, Question, RtuFrames, TcpFrames
+from sunhelm.devices.links.line import Line
 from sunhelm.devices.links.tcp import TcpConnection
 from sunhelm.devices.links.trace import trace
-from sunhelm.devices.links.turns import Turns
-
-if TYPE_CHECKING:
-    from sunhelm.devices.families.spec import Pacing
 
 Framing = Literal["modbus_tcp", "rtu_over_tcp", "solarman_v5"]
 
@@ -94,20 +91,13 @@ class ModbusLink:
     def __init__(
         self,
         framing: Framing,
-        host: str,
-        port: int,
+        line: Line,
         *,
-        pacing: Pacing,
-        single: bool,
-        turns: Turns | None = None,
-        clock: Clock = SYSTEM_CLOCK,
         logger_serial: int | None = None,
     ) -> None:
         """`logger_serial` is that of the logger, which only solarman_v5 needs."""
         self.framing = framing
-        self._exchanges = Exchanges(
-            host, port, self._open, pacing=pacing, single=single, turns=turns, clock=clock
-        )
+        self._exchanges = Exchanges(line, self._open)
         self._frames = _frames(framing, self.statistics, logger_serial)
 
     @property

@@ -17,15 +17,14 @@ from typing import TYPE_CHECKING, Final, Literal
 import structlog
 from pymodbus.pdu import ModbusPDU
 
-from sunhelm.devices.clock import SYSTEM_CLOCK, Clock, Deadline
+from sunhelm.devices.clock import Deadline
 from sunhelm.devices.errors import AuthFailed, Malformed, Rejected, Unreachable
 from sunhelm.devices.links.control import ModbusControlLink
 from sunhelm.devices.links.frames import Question
+from sunhelm.devices.links.line import Line
 from sunhelm.devices.links.private import PRIVATE, PrivateAnswer, PrivateLink, told_length
-from sunhelm.devices.links.turns import Turns
 
 if TYPE_CHECKING:
-    from sunhelm.devices.families.spec import Pacing
     from sunhelm.devices.links.modbus import Framing
 
 HEARTBEAT: Final = 49_999
@@ -94,20 +93,13 @@ class PrivateControlLink(PrivateLink, ModbusControlLink):
     def __init__(
         self,
         framing: Framing,
-        host: str,
-        port: int,
+        line: Line,
         *,
-        pacing: Pacing,
-        single: bool,
-        turns: Turns | None = None,
-        clock: Clock = SYSTEM_CLOCK,
         credentials: Callable[[], Credentials] | None = None,
         nonce: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
-        if turns is not None and turns.role != "control":
-            raise ValueError(f'turns of role "{turns.role}": a link that writes needs "control"')
-        super().__init__(framing, host, port, pacing=pacing, single=single, turns=turns, clock=clock)
-        self._clock = clock
+        super().__init__(framing, line)
+        self._clock = line.clock
         self._credentials = credentials
         self._nonce = nonce
         self._refused: Credentials | None = None

@@ -10,20 +10,17 @@ the data. It does not notice swapped bytes, so that command and length are check
 from __future__ import annotations
 
 from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import ClassVar, Final
 
 import structlog
 
-from sunhelm.devices.clock import SYSTEM_CLOCK, Clock, Deadline
+from sunhelm.devices.clock import Deadline
 from sunhelm.devices.errors import Busy, DeviceError, Rejected
 from sunhelm.devices.links.base import LinkStatistics
 from sunhelm.devices.links.exchange import Exchanges, WireError
+from sunhelm.devices.links.line import Line
 from sunhelm.devices.links.tcp import HungUp, TcpConnection
 from sunhelm.devices.links.trace import trace
-from sunhelm.devices.links.turns import Turns
-
-if TYPE_CHECKING:
-    from sunhelm.devices.families.spec import Pacing
 
 TELEMETRY: Final = 0x0B
 LIMIT: Final = 0x43
@@ -79,19 +76,9 @@ class Sec1000Link:
 
     commands: ClassVar[frozenset[int]] = frozenset({TELEMETRY, LIMIT})
 
-    def __init__(
-        self,
-        host: str,
-        port: int,
-        *,
-        pacing: Pacing,
-        turns: Turns | None = None,
-        clock: Clock = SYSTEM_CLOCK,
-    ) -> None:
-        self._exchanges = Exchanges(
-            host, port, self._open, pacing=pacing, single=True, turns=turns, clock=clock
-        )
-        self._spacing = pacing.between
+    def __init__(self, line: Line) -> None:
+        self._exchanges = Exchanges(line, self._open)
+        self._spacing = line.pacing.between
         self._prefix = PREFIX
 
     @property

@@ -13,11 +13,14 @@ from sunhelm.devices.errors import Busy, Malformed, Rejected, TimedOut, Unreacha
 from sunhelm.devices.families.spec import Pacing
 from sunhelm.devices.links.base import Span, Table
 from sunhelm.devices.links.control import ControlLink, open_control_link
+from sunhelm.devices.links.line import Line
 from sunhelm.devices.links.turns import Turns
 
 
 def link_to(device: Any, pacing: Pacing, **more: Any) -> ControlLink:
-    return open_control_link(device.framing, device.host, device.port, pacing=pacing, single=True, **more)
+    told = {name: more.pop(name) for name in ("turns", "clock") if name in more}
+    line = Line(device.host, device.port, pacing, single=True, **told)
+    return open_control_link(device.framing, line, **more)
 
 
 async def write(
@@ -139,11 +142,11 @@ async def test_no_write_goes_to_all_devices_of_a_serial_line(device: Any, quick:
 
 def test_writing_needs_the_turns_of_a_control_process(tmp_path: Path, quick: Pacing) -> None:
     with pytest.raises(ValueError, match='turns of role "reader"'):
-        open_control_link("modbus_tcp", "192.0.2.1", 502, pacing=quick, single=True, turns=Turns(tmp_path))
+        open_control_link("modbus_tcp", Line("192.0.2.1", 502, quick, single=True, turns=Turns(tmp_path)))
     turns = Turns(tmp_path, role="control")
-    open_control_link("modbus_tcp", "192.0.2.1", 502, pacing=quick, single=True, turns=turns)
+    open_control_link("modbus_tcp", Line("192.0.2.1", 502, quick, single=True, turns=turns))
 
 
 def test_a_link_that_cannot_write_registers_is_refused(quick: Pacing) -> None:
     with pytest.raises(ValueError, match="link http cannot write registers"):
-        open_control_link("http", "192.0.2.1", 80, pacing=quick, single=True)
+        open_control_link("http", Line("192.0.2.1", 80, quick, single=True))

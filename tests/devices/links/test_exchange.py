@@ -16,6 +16,7 @@ from sunhelm.devices.clock import Deadline
 from sunhelm.devices.errors import Busy, Malformed, Rejected, TimedOut, Unreachable
 from sunhelm.devices.families.spec import Pacing
 from sunhelm.devices.links.exchange import Exchanges, WireError
+from sunhelm.devices.links.line import Line
 from sunhelm.devices.links.lockfile import LockFile, Record
 from sunhelm.devices.links.turns import Turns
 
@@ -93,9 +94,8 @@ def wire(clock: Any) -> Wire:
 def exchanges(
     wire: Wire, *, turns: Turns | None = None, single: bool = False, **pacing: str
 ) -> Exchanges[Socket]:
-    return Exchanges(
-        HOST, PORT, wire.connect, pacing=Pacing(**pacing), single=single, turns=turns, clock=wire.clock
-    )
+    line = Line(HOST, PORT, Pacing(**pacing), single=single, turns=turns, clock=wire.clock)
+    return Exchanges(line, wire.connect)
 
 
 async def ask(

@@ -18,7 +18,7 @@ from pymodbus.pdu.register_message import ReadHoldingRegistersRequest
 from sunhelm.devices.clock import Deadline
 from sunhelm.devices.errors import DeviceError
 from sunhelm.devices.families.spec import Pacing
-from sunhelm.devices.links import open_link
+from sunhelm.devices.links import Line, open_link
 from sunhelm.devices.links.base import LinkStatistics, Span, Table
 from sunhelm.devices.links.exchange import WireError
 from sunhelm.devices.links.frames import Question, RtuFrames, TcpFrames
@@ -181,7 +181,7 @@ def test_garbage_on_a_socket_ends_in_an_error_before_the_deadline(
     async def attempt() -> float:
         async with make_device(framing) as device:
             device.otherwise = babble
-            link = open_link(framing, device.host, device.port, pacing=Pacing(timeout="20ms"), single=True)
+            link = open_link(framing, Line(device.host, device.port, Pacing(timeout="20ms"), single=True))
             deadline = Deadline.after(0.05)
             began = time.monotonic()
             with pytest.raises(DeviceError):

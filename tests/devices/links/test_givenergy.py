@@ -14,7 +14,7 @@ import pytest
 from sunhelm.devices.clock import Deadline
 from sunhelm.devices.errors import DeviceError, Malformed, Rejected, TimedOut, Unreachable
 from sunhelm.devices.families.spec import Pacing
-from sunhelm.devices.links import open_link
+from sunhelm.devices.links import Line, open_link
 from sunhelm.devices.links.base import Span, Table
 from sunhelm.devices.links.control import GivEnergyControlLink, open_control_link
 from sunhelm.devices.links.givenergy import GivEnergyLink
@@ -108,7 +108,7 @@ async def dongle(crc: Any) -> AsyncIterator[Dongle]:
 
 @asynccontextmanager
 async def linked(device: Dongle, quick: Pacing) -> AsyncIterator[GivEnergyLink]:
-    link = open_link("givenergy", "127.0.0.1", device.port, pacing=quick, single=False)
+    link = open_link("givenergy", Line("127.0.0.1", device.port, quick, single=False))
     assert isinstance(link, GivEnergyLink)
     async with link.turn(Deadline.after(20)):
         yield link
@@ -126,7 +126,7 @@ async def test_what_was_asked_comes(dongle: Dongle, quick: Pacing) -> None:
 
 @pytest.mark.parametrize("span", [Span(0x11, Table.INPUT, 0, 61), Span(256, Table.INPUT, 0, 1)])
 async def test_more_than_sixty_registers_are_not_asked_for(span: Span, quick: Pacing) -> None:
-    link = open_link("givenergy", "127.0.0.1", 1, pacing=quick, single=False)
+    link = open_link("givenergy", Line("127.0.0.1", 1, quick, single=False))
     with pytest.raises(ValueError, match="one request takes 1 to 60"):
         await link.read(span, Deadline.after(5))
 
@@ -229,7 +229,7 @@ async def test_a_connection_that_breaks_in_an_answer_is_unreachable(dongle: Dong
 
 @asynccontextmanager
 async def commanding(device: Dongle, quick: Pacing) -> AsyncIterator[GivEnergyControlLink]:
-    link = open_control_link("givenergy", "127.0.0.1", device.port, pacing=quick, single=True)
+    link = open_control_link("givenergy", Line("127.0.0.1", device.port, quick, single=True))
     assert isinstance(link, GivEnergyControlLink)
     async with link.turn(Deadline.after(20)):
         yield link

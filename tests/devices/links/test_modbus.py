@@ -14,7 +14,7 @@ from pymodbus.pdu.register_message import WriteSingleRegisterRequest
 from sunhelm.devices.clock import Deadline
 from sunhelm.devices.errors import Busy, Malformed, Reason, Rejected, TimedOut, Unreachable
 from sunhelm.devices.families.spec import Pacing
-from sunhelm.devices.links import open_link
+from sunhelm.devices.links import Line, open_link
 from sunhelm.devices.links.base import Span, Table
 from sunhelm.devices.links.frames import Question
 from sunhelm.devices.links.modbus import ModbusLink
@@ -23,7 +23,9 @@ SPAN = Span(3, Table.HOLDING, 500, 4)
 
 
 def link_to(device: Any, pacing: Pacing, *, single: bool = False, **more: Any) -> ModbusLink:
-    link = open_link(device.framing, device.host, device.port, pacing=pacing, single=single, **more)
+    told = {name: more.pop(name) for name in ("turns", "clock") if name in more}
+    line = Line(device.host, device.port, pacing, single=single, **told)
+    link = open_link(device.framing, line, **more)
     assert isinstance(link, ModbusLink)
     return link
 
@@ -376,7 +378,7 @@ async def test_a_closed_port_is_unreachable(make_device: Any, quick: Pacing) -> 
 
 
 async def test_a_name_that_nobody_knows_is_unreachable(quick: Pacing) -> None:
-    link = ModbusLink("modbus_tcp", "no such name", 502, pacing=quick, single=True)
+    link = ModbusLink("modbus_tcp", Line("no such name", 502, quick, single=True))
     with pytest.raises(Unreachable, match="no such name:502: "):
         await read(link)
 
@@ -522,4 +524,4 @@ async def test_an_identification_that_makes_no_sense_is_malformed(
 
 def test_a_link_that_knows_no_registers_is_refused(quick: Pacing) -> None:
     with pytest.raises(ValueError, match="link http reads no registers"):
-        open_link("http", "192.0.2.1", 80, pacing=quick, single=True)
+        open_link("http", Line("192.0.2.1", 80, quick, single=True))

@@ -10,6 +10,7 @@ import pytest
 from sunhelm.devices.clock import Deadline
 from sunhelm.devices.errors import AuthFailed, Busy, Malformed, Rejected
 from sunhelm.devices.families.spec import Pacing
+from sunhelm.devices.links.line import Line
 from sunhelm.devices.links.private import FileLink, PrivateLink
 from sunhelm.devices.links.private_control import HEARTBEAT, Credentials, PrivateControlLink
 
@@ -56,7 +57,7 @@ def frames_of(crc: Any, content: bytes, size: int = 4) -> list[Any]:
 
 
 def reader(device: Any, quick: Pacing) -> PrivateLink:
-    return PrivateLink("modbus_tcp", device.host, device.port, pacing=quick, single=False)
+    return PrivateLink("modbus_tcp", Line(device.host, device.port, quick, single=False))
 
 
 async def read_file(link: PrivateLink, parameters: bytes = b"") -> bytes:
@@ -147,10 +148,7 @@ async def test_the_list_of_devices_is_asked_for_with_the_bytes_of_the_sheet(
 def control(device: Any, quick: Pacing, credentials: Credentials | None = FACTORY) -> PrivateControlLink:
     return PrivateControlLink(
         "modbus_tcp",
-        device.host,
-        device.port,
-        pacing=quick,
-        single=False,
+        Line(device.host, device.port, quick, single=False),
         credentials=None if credentials is None else lambda: credentials,
         nonce=lambda count: NONCE[:count],
     )

@@ -17,6 +17,7 @@ from sunhelm.devices.clock import Deadline
 from sunhelm.devices.errors import Busy, Malformed, Rejected, TimedOut, Unreachable
 from sunhelm.devices.families.spec import Pacing
 from sunhelm.devices.links.exchange import WireError
+from sunhelm.devices.links.line import Line
 from sunhelm.devices.links.sec1000 import LIMIT, TELEMETRY, Sec1000Link, frame, take_reply
 from sunhelm.devices.links.trace import watched
 from sunhelm.devices.links.turns import Turns
@@ -95,7 +96,8 @@ async def silent(_: bytes, writer: asyncio.StreamWriter) -> None:
 
 def link_to(port: int, *, clock: Any = None, turns: Turns | None = None, timeout: float = 2.0) -> Sec1000Link:
     pacing = Pacing(timeout=f"{int(timeout * 1000)}ms", between={"0b": "5s"})  # type: ignore[arg-type, dict-item]
-    return Sec1000Link("127.0.0.1", port, pacing=pacing, turns=turns, **({"clock": clock} if clock else {}))
+    line = Line("127.0.0.1", port, pacing, single=True, turns=turns, **({"clock": clock} if clock else {}))
+    return Sec1000Link(line)
 
 
 async def ask(link: Sec1000Link, command: int = TELEMETRY, seconds: float = 9.0) -> bytes:

@@ -8,7 +8,7 @@ import pytest
 from sunhelm.devices.clock import Deadline
 from sunhelm.devices.errors import Rejected
 from sunhelm.devices.families.spec import Pacing
-from sunhelm.devices.links import open_link
+from sunhelm.devices.links import Line, open_link
 from sunhelm.devices.links.base import RegisterLink, Span, Table
 from sunhelm.devices.links.trace import Traced, watched
 
@@ -23,7 +23,7 @@ async def read(link: RegisterLink) -> tuple[int, ...]:
 
 @pytest.fixture
 def link(tcp_device: Any, quick: Pacing) -> RegisterLink:
-    return open_link("modbus_tcp", tcp_device.host, tcp_device.port, pacing=quick, single=True)
+    return open_link("modbus_tcp", Line(tcp_device.host, tcp_device.port, quick, single=True))
 
 
 async def test_a_watched_read_shows_its_requests_and_words(link: RegisterLink) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sunhelm.devices.clock import Deadline, SystemClock
 from sunhelm.devices.families.spec import Pacing
-from sunhelm.devices.links import Turns, open_link
+from sunhelm.devices.links import Line, Turns, open_link
 from sunhelm.devices.links.base import Span, Table
 from sunhelm.devices.links.control import open_control_link
 from sunhelm.service.logs import configure_logs
@@ -33,7 +33,7 @@ class TellingClock(SystemClock):
 
 
 async def read(turns: Turns, port: int, number: int, requests: int) -> None:
-    link = open_link("modbus_tcp", "127.0.0.1", port, pacing=PACING, single=True, turns=turns)
+    link = open_link("modbus_tcp", Line("127.0.0.1", port, PACING, single=True, turns=turns))
     for _ in range(number):
         deadline = Deadline.after(30)
         async with link.turn(deadline):
@@ -43,9 +43,8 @@ async def read(turns: Turns, port: int, number: int, requests: int) -> None:
 
 
 async def write(turns: Turns, port: int, number: int, requests: int) -> None:
-    link = open_control_link(
-        "modbus_tcp", "127.0.0.1", port, pacing=PACING, single=True, turns=turns, clock=TellingClock()
-    )
+    line = Line("127.0.0.1", port, PACING, single=True, turns=turns, clock=TellingClock())
+    link = open_control_link("modbus_tcp", line)
     for _ in range(number):
         deadline = Deadline.after(30)
         async with link.turn(deadline):

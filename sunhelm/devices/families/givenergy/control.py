@@ -5,10 +5,11 @@ Which registers it has, page 0 says; only those that are known to be safe are ev
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sunhelm.devices.control import Handle, Task
-from sunhelm.devices.families.base import Family, RegisterFamily, Surroundings
+from sunhelm.devices.families.base import Family, RegisterFamily, Surroundings, line_to
 from sunhelm.devices.families.control import CommandedDevice, by_key, promise
 from sunhelm.devices.families.givenergy.battery import ForcedBattery
 from sunhelm.devices.families.givenergy.inverter import Inverter
@@ -23,7 +24,6 @@ from sunhelm.devices.families.givenergy.schedules import SlotSchedules
 from sunhelm.devices.families.givenergy.tasks import InverterClock, Restart
 from sunhelm.devices.families.register_board import RegisterBoard
 from sunhelm.devices.families.setting import settings
-from sunhelm.devices.families.spec import LinkKind
 from sunhelm.devices.links.base import Table
 from sunhelm.devices.links.control import open_control_link
 
@@ -35,16 +35,9 @@ def open_control(family: Family, config: DeviceConfig, surroundings: Surrounding
     """Return the inverter, opened for control; what it is, is found out when it is used."""
     assert isinstance(family, RegisterFamily)
     spec = family.spec
-    kind: LinkKind = next(iter(spec.links)) if config.link is None else config.link
-    link = open_control_link(
-        kind,
-        config.host or "",
-        config.port or spec.links[kind],
-        pacing=spec.pacing,
-        single=True,  # more clients at once are more answers that come damaged
-        turns=surroundings.turns,
-        clock=surroundings.clock,
-    )
+    kind, line = line_to(config, spec, surroundings)
+    # More clients at once are more answers that come damaged: it leaves after each turn.
+    link = open_control_link(kind, replace(line, single=True))
     board = RegisterBoard(link, config, spec.parts, family.map_of)
     inverter = Inverter(board, surroundings.zone, surroundings.clock, spec.read.pages[Table.HOLDING])
     controls, tasks = spec.controls, spec.tasks

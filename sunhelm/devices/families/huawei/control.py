@@ -10,7 +10,7 @@ from sunhelm.configuration.secrets import SecretUnavailable
 from sunhelm.devices.clock import Deadline
 from sunhelm.devices.control import Handle, Promise, Task
 from sunhelm.devices.errors import AuthFailed, Rejected
-from sunhelm.devices.families.base import Family, RegisterFamily, Surroundings
+from sunhelm.devices.families.base import Family, RegisterFamily, Surroundings, line_to
 from sunhelm.devices.families.control import (
     CommandedDevice,
     NotControllable,
@@ -42,18 +42,9 @@ def open_control(family: Family, config: DeviceConfig, surroundings: Surrounding
     """Return the device, opened for control; its parts are looked for when they are used."""
     assert isinstance(family, RegisterFamily)
     spec = family.spec
-    kind = config.link or next(iter(spec.links))
+    kind, line = line_to(config, spec, surroundings)
     assert kind in ("modbus_tcp", "rtu_over_tcp")
-    link = PrivateControlLink(
-        kind,
-        config.host or "",
-        config.port or spec.links[kind],
-        pacing=spec.pacing_of(kind),
-        single=spec.connection == "single",
-        turns=surroundings.turns,
-        clock=surroundings.clock,
-        credentials=_credentials(config, surroundings),
-    )
+    link = PrivateControlLink(kind, line, credentials=_credentials(config, surroundings))
     board = RegisterBoard(link, config, spec.parts, family.map_of)
     regulator = Regulator(board)
     local = LocalTime(regulator)

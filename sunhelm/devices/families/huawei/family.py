@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from sunhelm.devices.families.base import RegisterFamily, Surroundings
+from sunhelm.devices.families.base import RegisterFamily, Surroundings, line_to
 from sunhelm.devices.families.huawei.quantities import LINE_VOLTAGE, OFFERS
 from sunhelm.devices.families.huawei.source import HuaweiSource
 from sunhelm.devices.families.register_source import Identity, RegisterSource, Values
@@ -38,18 +38,9 @@ class Family(RegisterFamily):
         return offers
 
     def open(self, config: DeviceConfig, surroundings: Surroundings) -> Source:
-        kind = config.link or next(iter(self.spec.links))
+        kind, line = line_to(config, self.spec, surroundings)
         assert kind in ("modbus_tcp", "rtu_over_tcp")
-        link = PrivateLink(
-            kind,
-            config.host or "",
-            config.port or self.spec.links[kind],
-            pacing=self.spec.pacing_of(kind),
-            single=self.spec.connection == "single",
-            turns=surroundings.turns,
-            clock=surroundings.clock,
-        )
-        return self.source(config, surroundings, link)
+        return self.source(config, surroundings, PrivateLink(kind, line))
 
     def source(self, config: DeviceConfig, surroundings: Surroundings, link: RegisterLink) -> RegisterSource:
         own = None if config.map is None else self.own_map(config.map)

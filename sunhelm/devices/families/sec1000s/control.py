@@ -29,7 +29,7 @@ from sunhelm.devices.control import (
     Value,
 )
 from sunhelm.devices.errors import DeviceError, Rejected
-from sunhelm.devices.families.base import Family, Surroundings
+from sunhelm.devices.families.base import Family, Surroundings, line_to
 from sunhelm.devices.families.control import CommandedDevice, NotControllable, by_key, export_promise, promise
 from sunhelm.devices.families.sec1000s.box import COMMAND, OTHERS, Box
 from sunhelm.devices.families.sec1000s.messages import LimitState, mode_name
@@ -56,13 +56,8 @@ def open_control(family: Family, config: DeviceConfig, surroundings: Surrounding
             f"devices.{config.name}.export_limit.phases: is missing; write sum or each, as the box is "
             "set up: it does not tell, and every limit that is written sets it"
         )
-    link = Sec1000ControlLink(
-        config.host or "",
-        config.port or family.spec.links["sec1000"],
-        pacing=family.spec.pacing,
-        turns=surroundings.turns,
-        clock=surroundings.clock,
-    )
+    _, line = line_to(config, family.spec, surroundings)
+    link = Sec1000ControlLink(line)
     box = Box(link, config, _PHASES[config.export_limit.phases], surroundings.clock, surroundings.zone)
     controls = family.spec.controls
     handles: tuple[Handle, ...] = (

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from sunhelm.devices.clock import Clock, Deadline
 from sunhelm.devices.errors import DeviceError
-from sunhelm.devices.families.base import Surroundings
+from sunhelm.devices.families.base import Surroundings, line_to
 from sunhelm.devices.families.sec1000s.feedback import Feedback
 from sunhelm.devices.families.sec1000s.messages import LimitState, Telemetry, mode_name
 from sunhelm.devices.families.sec1000s.samples import (
@@ -46,14 +46,8 @@ class Family:
         return OFFERS
 
     def open(self, config: DeviceConfig, surroundings: Surroundings) -> Source:
-        link = Sec1000Link(
-            config.host or "",
-            config.port or self.spec.links["sec1000"],
-            pacing=self.spec.pacing,
-            turns=surroundings.turns,
-            clock=surroundings.clock,
-        )
-        return Sec1000Source(self.spec, config, link, surroundings.clock)
+        _, line = line_to(config, self.spec, surroundings)
+        return Sec1000Source(self.spec, config, Sec1000Link(line), surroundings.clock)
 
 
 @dataclass(slots=True)
