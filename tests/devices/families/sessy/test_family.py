@@ -55,8 +55,9 @@ async def test_a_p1_meter_tells_the_grid_as_the_plant_has_it(home: Any, values: 
 
 async def test_a_group_of_which_the_profile_wants_nothing_does_not_fail(home: Any) -> None:
     """What the identity tells beyond its serial is of profile full."""
-    for profile in ("core", "full"):
-        reading = await home.read("battery", more={"profile": profile})
+    async with open_site(home.site()) as devices:
+        assert devices["battery"].config.profile == "core"
+        reading = await devices["battery"].read(Deadline.after(9))
         assert {name: outcome.detail for name, outcome in reading.groups.items() if not outcome.ok} == {}
 
 
