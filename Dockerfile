@@ -22,9 +22,15 @@ RUN python -m hatchling build --target wheel --directory dist \
     && python -m pip --python /opt/sunhelm/bin/python install --no-cache-dir --no-index --no-deps --find-links dist sunhelm
 
 FROM python:3.13-slim
+# What a release says of itself: CONTRIBUTING.md, Releasing.
+ARG VERSION="" REVISION="" CREATED=""
 LABEL org.opencontainers.image.title="Sunhelm" \
       org.opencontainers.image.description="Prometheus and InfluxDB exporter, and alert-driven controller, for home-solar equipment" \
-      org.opencontainers.image.licenses="Apache-2.0"
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.base.name="docker.io/library/python:3.13-slim" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.created="${CREATED}"
 # Where the processes take turns on a device: one volume for all containers that speak to it.
 # The controller's journal needs a volume as well: it knows what is owed to the devices.
 RUN install --directory --owner=65532 --group=65532 --mode=2770 /run/sunhelm \
