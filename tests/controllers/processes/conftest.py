@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -211,3 +212,9 @@ def _killed_at_the_end(process: ControllerProcess) -> Iterator[None]:
         yield
     finally:
         process.kill()
+
+
+@pytest.fixture(scope="session")
+def within_s() -> Callable[[float], float]:
+    """Return how long something takes on this machine, which may have other things to do as well."""
+    return lambda seconds: seconds * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))

@@ -57,7 +57,13 @@ GX: Final = site(
     "cut", [{"frame": frame, "delivered": done} for frame in (1, 2, 3, 4) for done in (False, True)], ids=str
 )
 async def test_a_controller_killed_at_any_frame_of_a_limit_ends_what_was_begun(
-    tie: Callable[..., Any], words: Any, wait_until: Callable[..., Any], tmp_path: Path, cut: dict[str, Any]
+    *,
+    tie: Callable[..., Any],
+    words: Any,
+    wait_until: Callable[..., Any],
+    tmp_path: Path,
+    cut: dict[str, Any],
+    within_s: Callable[[float], float],
 ) -> None:
     async with SimulatedSite(faces=["sec1000s"]) as simulated:
         box = simulated.endpoints["sec1000s"]
@@ -72,7 +78,7 @@ async def test_a_controller_killed_at_any_frame_of_a_limit_ends_what_was_begun(
 
             controller.start()
             await wait_until(lambda: box.export_limit_w, lambda watts: watts == 0, controller)
-            assert time.monotonic() - controller.started_at < CONVERGED_S, controller.log
+            assert time.monotonic() - controller.started_at < within_s(CONVERGED_S), controller.log
 
             await controller.ready()
             wire.cut_at(**cut)
@@ -82,12 +88,17 @@ async def test_a_controller_killed_at_any_frame_of_a_limit_ends_what_was_begun(
 
             controller.start()
             await wait_until(lambda: box.export_limit_w, lambda watts: watts == CAPACITY_W, controller)
-            assert time.monotonic() - controller.started_at < CONVERGED_S, controller.log
+            assert time.monotonic() - controller.started_at < within_s(CONVERGED_S), controller.log
             assert box.mode == 3
 
 
 async def test_a_device_with_a_timer_lets_go_by_itself_and_is_taken_up_again(
-    tie: Callable[..., Any], words: Any, wait_until: Callable[..., Any], tmp_path: Path
+    *,
+    tie: Callable[..., Any],
+    words: Any,
+    wait_until: Callable[..., Any],
+    tmp_path: Path,
+    within_s: Callable[[float], float],
 ) -> None:
     async with SimulatedSite(faces=["victron"]) as simulated:
         endpoint = simulated.endpoints["victron"]
@@ -102,11 +113,11 @@ async def test_a_device_with_a_timer_lets_go_by_itself_and_is_taken_up_again(
             controller.kill()
             killed_at = time.monotonic()
             await wait_until(lambda: controls.external, lambda external: not external, controller)
-            assert time.monotonic() - killed_at < controls.watchdog_s + 1.0
+            assert time.monotonic() - killed_at < controls.watchdog_s + within_s(1.0)
 
             controller.start()
             await wait_until(lambda: controls.external, bool, controller)
-            assert time.monotonic() - controller.started_at < CONVERGED_S, controller.log
+            assert time.monotonic() - controller.started_at < within_s(CONVERGED_S), controller.log
 
             await controller.ready()
             wire.cut_at(3, delivered=True)
@@ -116,4 +127,4 @@ async def test_a_device_with_a_timer_lets_go_by_itself_and_is_taken_up_again(
 
             controller.start()
             await wait_until(lambda: controls.mode, lambda mode: mode != 3, controller)
-            assert time.monotonic() - controller.started_at < CONVERGED_S, controller.log
+            assert time.monotonic() - controller.started_at < within_s(CONVERGED_S), controller.log

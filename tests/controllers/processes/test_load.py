@@ -94,19 +94,21 @@ async def test_two_hundred_repeats_of_a_delivery_are_one_write(
     assert kept(controller.folder) == 1
 
 
-async def test_a_delivery_of_a_thousand_alerts_is_kept_whole(roof: Any, words: Any) -> None:
+async def test_a_delivery_of_a_thousand_alerts_is_kept_whole(
+    roof: Any, words: Any, within_s: Callable[[float], float]
+) -> None:
     controller, _ = roof
 
     took_s = await answered_s(
         controller, *(words.firing("Price", fingerprint=str(number)) for number in range(1000))
     )
 
-    assert took_s < ANSWERED_S
+    assert took_s < within_s(ANSWERED_S)
     assert kept(controller.folder) == 1000
 
 
 async def test_a_storm_of_webhooks_is_answered_and_kept(
-    roof: Any, words: Any, record_property: Callable[[str, object], None]
+    roof: Any, words: Any, record_property: Callable[[str, object], None], within_s: Callable[[float], float]
 ) -> None:
     controller, box = roof
     before = memory_mib(controller)
@@ -120,7 +122,7 @@ async def test_a_storm_of_webhooks_is_answered_and_kept(
     slowest_s = max(await asyncio.gather(*answers))
 
     record_property("slowest_s", slowest_s)
-    assert slowest_s < ANSWERED_S
+    assert slowest_s < within_s(ANSWERED_S)
     assert kept(controller.folder) == len(answers)
     assert memory_mib(controller) - before < MEMORY_MIB
     assert len(box.log.writes) == 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -54,14 +53,15 @@ CUTS: Final = [
 ]
 
 
-def within_s(seconds: float) -> float:
-    """Return how long that takes on this machine, which may have other things to do as well."""
-    return seconds * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
-
-
 @pytest.mark.parametrize("cut", CUTS, ids=str)
 async def test_a_controller_killed_while_the_limit_is_lifted_puts_it_back_first(
-    tie: Callable[..., Any], words: Any, wait_until: Callable[..., Any], tmp_path: Path, cut: dict[str, Any]
+    *,
+    tie: Callable[..., Any],
+    words: Any,
+    wait_until: Callable[..., Any],
+    tmp_path: Path,
+    cut: dict[str, Any],
+    within_s: Callable[[float], float],
 ) -> None:
     async with SimulatedSite(faces=["sec1000s"]) as simulated:
         box = simulated.endpoints["sec1000s"]

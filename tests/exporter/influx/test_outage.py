@@ -111,8 +111,7 @@ async def live(folder: Path, begun: float, until: float, session: ClientSession)
             except OSError:
                 await asyncio.sleep(0.02)
                 continue
-            if not reading["served_again"]:
-                life.add(reading)
+            life.add(reading)
             async with session.get(f"{url}/metrics") as answer:
                 page = await answer.text()
             life.acknowledged = counted(page, "points_spooled_total")
