@@ -5,10 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from grafana_foundation_sdk.builders import bargauge, dashboard, stat, table, timeseries
+from grafana_foundation_sdk.builders import bargauge, stat, table, timeseries
 from grafana_foundation_sdk.models import dashboard as model
 
-from dashboards.panels import Frame, Series, Steps, board_of, chart, listing, number, share, stacked
+from dashboards.panels import (
+    Frame,
+    Series,
+    Steps,
+    board_of,
+    cell,
+    chart,
+    filled,
+    listing,
+    number,
+    share,
+    stacked,
+)
 from dashboards.queries import (
     battery_power,
     cell_off_mean,
@@ -36,15 +48,14 @@ def build() -> model.Dashboard:
         "sunhelm-battery",
         "Each pack and module of the batteries, and the cells in them.",
     )
-    for row, panels in (
-        ("Now", (_power_now(), _count(), _apart_now(), _warmest(), _charge_now(), _health())),
-        ("Packs and modules", (_charge(), _power(), _voltage(), _current(), _table())),
-        ("Cells", (_extremes(), _apart(), _off_mean(), _temperatures(), _cells())),
-    ):
-        board.with_row(dashboard.Row(row))
-        for panel in panels:
-            board.with_panel(panel)
-    return board.build()
+    return filled(
+        board,
+        {
+            "Now": (_power_now(), _count(), _apart_now(), _warmest(), _charge_now(), _health()),
+            "Packs and modules": (_charge(), _power(), _voltage(), _current(), _table()),
+            "Cells": (_extremes(), _apart(), _off_mean(), _temperatures(), _cells()),
+        },
+    )
 
 
 def _power_now() -> stat.Panel:
@@ -154,13 +165,13 @@ def _table() -> table.Panel:
     return listing(
         frame,
         [
-            Series("State of charge", of_battery("state_of_charge", "ratio"), _cells_of("percentunit")),
-            Series("State of health", of_battery("state_of_health", "ratio"), _cells_of("percentunit")),
-            Series("Power", battery_power(), _cells_of("watt")),
-            Series("Holds", f"{kwh} or {estimated}", _cells_of("kwatth")),
-            Series("Cycles", of_battery("cycles"), _cells_of("short", decimals=0)),
-            Series("Cells apart", cells_apart(), _cells_of("volt", decimals=0)),
-            Series("Warmest", cell_temperature("highest"), _cells_of("celsius")),
+            Series("State of charge", of_battery("state_of_charge", "ratio"), cell("percentunit", width=125)),
+            Series("State of health", of_battery("state_of_health", "ratio"), cell("percentunit", width=125)),
+            Series("Power", battery_power(), cell("watt", width=125)),
+            Series("Holds", f"{kwh} or {estimated}", cell("kwatth", width=125)),
+            Series("Cycles", of_battery("cycles"), cell("short", decimals=0, width=125)),
+            Series("Cells apart", cells_apart(), cell("volt", decimals=0, width=125)),
+            Series("Warmest", cell_temperature("highest"), cell("celsius", width=125)),
         ],
         labels=("device", "battery"),
     )
@@ -234,7 +245,3 @@ def _cells() -> table.Panel:
         ],
         labels=("device", "battery", "cell"),
     )
-
-
-def _cells_of(unit: str, *, decimals: int = 1) -> Mapping[str, object]:
-    return {"unit": unit, "decimals": decimals, "noValue": "-", "custom.width": 125}

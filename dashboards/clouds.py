@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from grafana_foundation_sdk.builders import dashboard, stat, table, timeseries
+from grafana_foundation_sdk.builders import stat, table, timeseries
 from grafana_foundation_sdk.models import common as look
 from grafana_foundation_sdk.models import dashboard as model
 
-from dashboards.panels import Frame, Series, board_of, chart, listing, number, states
+from dashboards.panels import Frame, Series, board_of, chart, filled, listing, number, states, stepped
 from dashboards.queries import chosen
 
 _AT: Final = {"unit": "time:YYYY-MM-DD HH:mm"}
@@ -27,15 +27,14 @@ def build() -> model.Dashboard:
         "sunhelm-clouds",
         "How the accounts are, and which schedules and envelopes the vendors' clouds keep.",
     )
-    for row, panels in (
-        ("How are the accounts?", (*_now(), _ages(), _refusals())),
-        ("What was asked for which time?", (_schedules(), _envelopes())),
-        ("What came of it?", (_modes(), _in_force(), _limits())),
-    ):
-        board.with_row(dashboard.Row(row))
-        for panel in panels:
-            board.with_panel(panel)
-    return board.build()
+    return filled(
+        board,
+        {
+            "How are the accounts?": (*_now(), _ages(), _refusals()),
+            "What was asked for which time?": (_schedules(), _envelopes()),
+            "What came of it?": (_modes(), _in_force(), _limits()),
+        },
+    )
 
 
 def _now() -> tuple[stat.Panel, ...]:
@@ -162,9 +161,7 @@ def _modes() -> timeseries.Panel:
         [Series("{{device}}: {{state}}", f"{chosen('solar_redback_mode')} == 1")],
         line_width=3,
     )
-    return panel.line_interpolation(look.LineInterpolation.STEP_AFTER).axis_placement(
-        look.AxisPlacement.HIDDEN
-    )
+    return stepped(panel).axis_placement(look.AxisPlacement.HIDDEN)
 
 
 def _in_force() -> timeseries.Panel:
@@ -179,12 +176,7 @@ def _in_force() -> timeseries.Panel:
         ],
         line_width=3,
     )
-    return (
-        panel.line_interpolation(look.LineInterpolation.STEP_AFTER)
-        .min(0)
-        .max(3)
-        .axis_placement(look.AxisPlacement.HIDDEN)
-    )
+    return stepped(panel).min(0).max(3).axis_placement(look.AxisPlacement.HIDDEN)
 
 
 def _limits() -> timeseries.Panel:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Final
 
 from grafana_foundation_sdk.builders import dashboard, stat, table, timeseries
-from grafana_foundation_sdk.models import common as look
 from grafana_foundation_sdk.models import dashboard as model
 
 from dashboards.panels import (
@@ -15,10 +14,12 @@ from dashboards.panels import (
     Steps,
     board_of,
     chart,
+    filled,
     listing,
     number,
     stacked,
     states,
+    stepped,
 )
 from dashboards.queries import (
     ask_of_controller,
@@ -49,16 +50,15 @@ def build() -> model.Dashboard:
         .icon_color("purple")
         .expr(writes_within("2m"))
     )
-    for row, panels in (
-        ("Now", (*_now(), _states())),
-        ("Asked for and held", (_limits(), _claims())),
-        ("What was done", (_writes(), _different())),
-        ("The controller itself", (_budget(), _ages(), _deliveries())),
-    ):
-        board.with_row(dashboard.Row(row))
-        for panel in panels:
-            board.with_panel(panel)
-    return board.build()
+    return filled(
+        board,
+        {
+            "Now": (*_now(), _states()),
+            "Asked for and held": (_limits(), _claims()),
+            "What was done": (_writes(), _different()),
+            "The controller itself": (_budget(), _ages(), _deliveries()),
+        },
+    )
 
 
 def _now() -> tuple[stat.Panel, ...]:
@@ -118,7 +118,7 @@ def _states() -> table.Panel:
 
 
 def _limits() -> timeseries.Panel:
-    return _stepped(
+    return stepped(
         chart(
             Frame(
                 "Limits: desired and observed",
@@ -144,7 +144,7 @@ def _claims() -> timeseries.Panel:
         [Series("{{policy}}", claims_by_policy("sum by (policy)"))],
         line_width=2,
     )
-    return _stepped(panel).decimals(0)
+    return stepped(panel).decimals(0)
 
 
 def _writes() -> timeseries.Panel:
@@ -185,7 +185,7 @@ def _budget() -> timeseries.Panel:
         [Series("{{device}}", left)],
         line_width=2,
     )
-    return _stepped(panel).min(0)
+    return stepped(panel).min(0)
 
 
 def _ages() -> timeseries.Panel:
@@ -225,8 +225,3 @@ def _deliveries() -> timeseries.Panel:
 def _oldest(what: str) -> str:
     """Return the largest age of ten minutes: each of them grows and falls all the time."""
     return f"max(max_over_time(sunhelm_controller_{what}_age_seconds[10m]))"
-
-
-def _stepped(panel: timeseries.Panel) -> timeseries.Panel:
-    """Let each value hold until the next."""
-    return panel.line_interpolation(look.LineInterpolation.STEP_AFTER)

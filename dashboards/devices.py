@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from typing import Final
 
-from grafana_foundation_sdk.builders import bargauge, dashboard, table, timeseries
-from grafana_foundation_sdk.models import common as look
+from grafana_foundation_sdk.builders import bargauge, table, timeseries
 from grafana_foundation_sdk.models import dashboard as model
 
-from dashboards.panels import Frame, Series, Steps, board_of, chart, listing, share, stacked, states
+from dashboards.panels import (
+    DEVICE_STATES,
+    Frame,
+    Series,
+    Steps,
+    board_of,
+    chart,
+    filled,
+    listing,
+    share,
+    stacked,
+    states,
+    stepped,
+)
 from dashboards.queries import (
     age_of_group,
     alarms,
@@ -24,14 +36,13 @@ from dashboards.queries import (
 
 _UP_STEPS: Final[Steps] = {None: "red", 0.9: "orange", 0.99: "green"}
 _TIME_STEPS: Final[Steps] = {None: "green", 0.6: "orange", 0.85: "red"}
-_STATES: Final = {
-    0: ("Down", "red"),
-    1: ("Up", "green"),
-    2: ("Asleep", "blue"),
-    3: ("No page from the exporter", "orange"),
-}
 _NO_DEVICE: Final = "No device is watched: is the exporter in Prometheus?"
 _NO_EXPORTER: Final = "Nothing counted: is the exporter's own /metrics scraped, without `target`?"
+
+SILENT: Final = {
+    ("Alarms that are on", "On"): "no device of the simulated site shows an alarm",
+}
+"""Why a query brings nothing from the simulated site, by the panel's title and the legend."""
 
 
 def build() -> model.Dashboard:
@@ -41,17 +52,16 @@ def build() -> model.Dashboard:
         "sunhelm-devices",
         "Whether the devices answer, how old their values are, what they complain of, what reading costs.",
     )
-    for row, panels in (
-        ("Do they answer?", (_states_over_time(), _up(), _failures())),
-        ("What do they complain of?", (_alarms(), _alarms_over_time())),
-        ("How old are the values?", (_ages(), _oldest())),
-        ("What does reading cost?", (_requests(), _durations(), _time_used())),
-        ("What was not believed?", (_guards(), _links())),
-    ):
-        board.with_row(dashboard.Row(row))
-        for panel in panels:
-            board.with_panel(panel)
-    return board.build()
+    return filled(
+        board,
+        {
+            "Do they answer?": (_states_over_time(), _up(), _failures()),
+            "What do they complain of?": (_alarms(), _alarms_over_time()),
+            "How old are the values?": (_ages(), _oldest()),
+            "What does reading cost?": (_requests(), _durations(), _time_used()),
+            "What was not believed?": (_guards(), _links()),
+        },
+    )
 
 
 def _states_over_time() -> timeseries.Panel:
@@ -67,8 +77,7 @@ def _states_over_time() -> timeseries.Panel:
         [Series("{{device}}", device_state())],
         line_width=3,
     )
-    panel.min(0).max(3).mappings([states(_STATES)]).line_interpolation(look.LineInterpolation.STEP_AFTER)
-    return panel
+    return stepped(panel).min(0).max(3).mappings([states(DEVICE_STATES)])
 
 
 def _up() -> bargauge.Panel:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from grafana_foundation_sdk.builders import dashboard, stat, table, timeseries
+from grafana_foundation_sdk.builders import stat, table, timeseries
 from grafana_foundation_sdk.models import dashboard as model
 
 from dashboards.panels import (
@@ -14,6 +14,7 @@ from dashboards.panels import (
     Steps,
     board_of,
     chart,
+    filled,
     listing,
     number,
     stacked,
@@ -47,15 +48,14 @@ def build() -> model.Dashboard:
         "What goes into the grid, what may, and why it is no more.",
         grid_meter=True,
     )
-    for row, panels in (
-        ("Why is my export what it is?", (*_now(), _reasons(), _export())),
-        ("What may hold it back", (_voltage(), _price(), _alerts())),
-        ("The grid connection", (_phases(), _frequency(), _energy())),
-    ):
-        board.with_row(dashboard.Row(row))
-        for panel in panels:
-            board.with_panel(panel)
-    return board.build()
+    return filled(
+        board,
+        {
+            "Why is my export what it is?": (*_now(), _reasons(), _export()),
+            "What may hold it back": (_voltage(), _price(), _alerts()),
+            "The grid connection": (_phases(), _frequency(), _energy()),
+        },
+    )
 
 
 def _now() -> tuple[stat.Panel, ...]:

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final
 
-from grafana_foundation_sdk.builders import bargauge, dashboard, stat, table, timeseries
+from grafana_foundation_sdk.builders import bargauge, stat, table, timeseries
 from grafana_foundation_sdk.models import dashboard as model
 
-from dashboards.panels import COLOURS, Frame, Series, Steps, board_of, chart, listing, number, share, stacked
+from dashboards.panels import (
+    COLOURS,
+    Frame,
+    Series,
+    Steps,
+    board_of,
+    cell,
+    chart,
+    filled,
+    listing,
+    number,
+    share,
+    stacked,
+)
 from dashboards.queries import (
     chosen,
     inverter_losses,
@@ -33,16 +45,15 @@ def build() -> model.Dashboard:
         "sunhelm-inverter",
         "What each string and each module gives, and how the inverter itself is.",
     )
-    for row, panels in (
-        ("Now", (_pv(), _ac(), _silent(), _hottest(), _insulation_now(), _strings_now())),
-        ("Strings", (_string_power(), _string_voltage(), _string_current(), _string_table())),
-        ("Inverter", (_output(), _losses(), _temperatures(), _insulation(), _phases(), _bus())),
-        ("Modules", (_modules(), _module_table())),
-    ):
-        board.with_row(dashboard.Row(row))
-        for panel in panels:
-            board.with_panel(panel)
-    return board.build()
+    return filled(
+        board,
+        {
+            "Now": (_pv(), _ac(), _silent(), _hottest(), _insulation_now(), _strings_now()),
+            "Strings": (_string_power(), _string_voltage(), _string_current(), _string_table()),
+            "Inverter": (_output(), _losses(), _temperatures(), _insulation(), _phases(), _bus()),
+            "Modules": (_modules(), _module_table()),
+        },
+    )
 
 
 def _pv() -> stat.Panel:
@@ -137,7 +148,7 @@ def _string_table() -> table.Panel:
     frame = Frame("Strings now", "Each string: what it gives, and how.", _NO_STRING, 24, 7)
 
     def column(name: str, metric: str, unit: str) -> Series:
-        return Series(name, f"max by (device, string) ({chosen(metric)})", _cells(unit))
+        return Series(name, f"max by (device, string) ({chosen(metric)})", cell(unit))
 
     return listing(
         frame,
@@ -251,7 +262,7 @@ def _module_table() -> table.Panel:
     def column(name: str, metric: str, unit: str) -> Series:
         value = f"max by (device, optimizer) ({chosen(metric)})"
         query = f"{place} * on (device, optimizer) group_left () {value}"
-        return Series(name, query, _cells(unit))
+        return Series(name, query, cell(unit))
 
     return listing(
         frame,
@@ -261,7 +272,3 @@ def _module_table() -> table.Panel:
         ],
         labels=("device", "optimizer", "string", "position"),
     )
-
-
-def _cells(unit: str) -> Mapping[str, object]:
-    return {"unit": unit, "decimals": 1, "noValue": "-"}

@@ -28,12 +28,21 @@ COLOURS: Final[Mapping[str, str]] = {
 }
 """The same thing has the same colour everywhere, by the name in its legend."""
 
+DEVICE_STATES: Final[Mapping[int, tuple[str, str]]] = {
+    0: ("Down", "red"),
+    1: ("Up", "green"),
+    2: ("Asleep", "blue"),
+    3: ("No page from the exporter", "orange"),
+}
+"""Name and colour of each value of `queries.device_state`."""
+
 Steps = Mapping[float | None, str]
 """A colour from each value on; None is the colour below all of them."""
 
 _LETTERS: Final = "ABCDEFGHIJ"
 
 AnyPanel = TypeVar("AnyPanel", stat.Panel, bargauge.Panel, table.Panel, timeseries.Panel)
+AnyBuilder = stat.Panel | bargauge.Panel | table.Panel | timeseries.Panel
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +102,15 @@ def board_of(title: str, uid: str, text: str, *, grid_meter: bool = False) -> da
             )
         )
     return board
+
+
+def filled(board: dashboard.Dashboard, rows: Mapping[str, Sequence[AnyBuilder]]) -> model.Dashboard:
+    """Put the panels of each row below its title, and return the dashboard, ready to be written as JSON."""
+    for title, panels in rows.items():
+        board.with_row(dashboard.Row(title))
+        for panel in panels:
+            board.with_panel(panel)
+    return board.build()
 
 
 def _values(name: str, label: str, query: str) -> dashboard.QueryVariable:
@@ -165,9 +183,12 @@ def bars(panel: timeseries.Panel) -> timeseries.Panel:
 def listing(frame: Frame, columns: Sequence[Series], labels: Sequence[str]) -> table.Panel:
     """Return a table with a row for each set of `labels` and a column for each query."""
     panel = _framed(table.Panel(), frame, columns, now=True, rows=True)
-    shown = [*labels, *(f"Value #{letter}" for letter in _LETTERS[: len(columns)])]
+    # Grafana calls the values of one query "Value", those of several by their letters.
+    letters = zip(_LETTERS, columns, strict=False)
+    values = [f"Value #{letter}" for letter, _ in letters] if len(columns) > 1 else ["Value"]
+    shown = [*labels, *values]
     names = {label: label.capitalize() for label in labels} | {
-        f"Value #{letter}": column.name for letter, column in zip(_LETTERS, columns, strict=False)
+        value: column.name for value, column in zip(values, columns, strict=True)
     }
     panel.with_transformation(model.DataTransformerConfig(id_val="merge", options={}))
     return panel.with_transformation(
@@ -180,6 +201,17 @@ def listing(frame: Frame, columns: Sequence[Series], labels: Sequence[str]) -> t
             },
         )
     ).sort_by([common.TableSortByFieldState().display_name(labels[0].capitalize())])
+
+
+def stepped(panel: timeseries.Panel) -> timeseries.Panel:
+    """Let each value of a chart hold until the next."""
+    return panel.line_interpolation(look.LineInterpolation.STEP_AFTER)
+
+
+def cell(unit: str, *, decimals: int = 1, width: int | None = None) -> Mapping[str, object]:
+    """Return the properties of a column of numbers; what is not known is a dash."""
+    properties: dict[str, object] = {"unit": unit, "decimals": decimals, "noValue": "-"}
+    return properties | ({} if width is None else {"custom.width": width})
 
 
 def states(names: Mapping[int, tuple[str, str]]) -> model.ValueMap:
@@ -212,11 +244,13 @@ def _framed(
         properties = dict(one.properties or {})
         if one.name in COLOURS and len(series) > 1:
             properties = {"color": {"mode": "fixed", "fixedColor": COLOURS[one.name]}} | properties
-        if properties:
-            panel.override_by_name(
-                one.name,
-                [model.DynamicConfigValue(id_val=key, value=value) for key, value in properties.items()],
-            )
+        values = [model.DynamicConfigValue(id_val=key, value=value) for key, value in properties.items()]
+        if not values:
+            continue
+        if "{{" in one.name and not rows:
+            panel.override_by_query(letter, values)  # each of its series bears a name of its own
+        else:
+            panel.override_by_name(one.name, values)
     return panel
 
 

@@ -186,7 +186,8 @@ def alarms() -> str:
 
 
 def _alarm_bits() -> str:
-    return f'{{__name__=~"{_ANY_ALARM}", {DEVICES}, alarm!=""}}'
+    """Select the bits that are alarms. Where an alarm has a state, "ok" is the one that is no alarm."""
+    return f'{{__name__=~"{_ANY_ALARM}", {DEVICES}, alarm!="", state!="ok"}}'
 
 
 def failures() -> str:

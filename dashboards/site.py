@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from grafana_foundation_sdk.builders import bargauge, dashboard, stat, table, timeseries
+from grafana_foundation_sdk.builders import bargauge, stat, table, timeseries
 from grafana_foundation_sdk.models import dashboard as model
 from grafana_foundation_sdk.models.common import VisibilityMode
 
 from dashboards.panels import (
     COLOURS,
+    DEVICE_STATES,
     Frame,
     Series,
     Steps,
     bars,
     board_of,
     chart,
+    filled,
     listing,
     number,
     of_each_day,
@@ -61,16 +63,15 @@ def build() -> model.Dashboard:
         "Where the energy of a house comes from and goes to: now, over time and by day.",
         grid_meter=True,
     )
-    for row, panels in (
-        ("Now", (*_power_now(), _charge_now(), _self_sufficiency_today(), _power(), _battery())),
-        ("Energy", (_energy_today(), _energy_by_day(), _shares_by_day())),
-        ("Grid and PV strings", (_voltage(), _frequency(), _strings())),
-        ("Devices", (_devices(),)),
-    ):
-        board.with_row(dashboard.Row(row))
-        for panel in panels:
-            board.with_panel(panel)
-    return board.build()
+    return filled(
+        board,
+        {
+            "Now": (*_power_now(), _charge_now(), _self_sufficiency_today(), _power(), _battery()),
+            "Energy": (_energy_today(), _energy_by_day(), _shares_by_day()),
+            "Grid and PV strings": (_voltage(), _frequency(), _strings()),
+            "Devices": (_devices(),),
+        },
+    )
 
 
 def _power_now() -> tuple[stat.Panel, ...]:
@@ -300,15 +301,7 @@ def _strings() -> timeseries.Panel:
 
 def _devices() -> table.Panel:
     """Return the table that shows whether what stands above can be believed."""
-    states_shown = states(
-        {
-            0: ("Down", "red"),
-            1: ("Up", "green"),
-            2: ("Asleep", "blue"),
-            3: ("No page from the exporter", "orange"),
-        }
-    )
-    coloured = {"custom.cellOptions": {"type": "color-text"}, "mappings": [states_shown]}
+    coloured = {"custom.cellOptions": {"type": "color-text"}, "mappings": [states(DEVICE_STATES)]}
     failing = {
         "custom.cellOptions": {"type": "color-text"},
         "thresholds": thresholds({None: "text", 1: "red"}).build(),

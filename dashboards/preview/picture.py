@@ -7,7 +7,6 @@ Prometheus, promtool, node and Chromium.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import subprocess
 import sys
@@ -24,16 +23,26 @@ from typing import Final
 from urllib.parse import urlencode
 
 from dashboards.generate import FOLDER
-from dashboards.preview.history import DEVICE, Span, lived_through
+from dashboards.preview.history import Span
+from dashboards.preview.houses import METER, street
 from dashboards.preview.server import remembering
 
-SPAN: Final = Span.of_days(8, end=datetime(2026, 9, 20, 15, 30, tzinfo=UTC).timestamp())
+SPAN: Final = Span.of_days(8, end=datetime(2026, 9, 20, 15, 30, tzinfo=UTC).timestamp(), step=120)
 """A week in which it is sometimes cloudy, and a day before it; until an afternoon."""
 
 _WIDTH: Final = 1400
-_VARIABLES: Final[Mapping[str, str]] = MappingProxyType(
-    {"site": "home", "device": ".*", "grid_meter": DEVICE}
+_VARIABLES: Final[Mapping[str, str]] = MappingProxyType({"site": "home", "device": ".*", "grid_meter": METER})
+_DEVICES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "battery": "victron|givenergy|huawei",
+        "grid": f"{METER}|tariff",
+        "inverter": "huawei|sma|deye",
+        "site": METER,
+        "tariff": f"{METER}|tariff",
+        "together": "huawei|sma|deye|sunspec",
+    }
 )
+"""Which devices are chosen, where all of them would be too many, or more than one house."""
 
 
 class _Quiet(SimpleHTTPRequestHandler):
@@ -61,8 +70,9 @@ def _draw(viewer: Path, name: str, prometheus: str, out: Path) -> bool:
     (viewer / "dist" / f"{name}.json").write_text(board, encoding="utf-8")
     panels = sum(panel["type"] != "row" for panel in json.loads(board)["panels"])
     with _served(viewer / "dist") as address:
+        variables = {**_VARIABLES, "device": _DEVICES.get(name, ".*")}
         wanted = {"dashboard": f"{name}.json", "prometheus": prometheus, "now": SPAN.end, "width": _WIDTH}
-        query = urlencode(wanted | {f"var-{variable}": value for variable, value in _VARIABLES.items()})
+        query = urlencode(wanted | {f"var-{variable}": value for variable, value in variables.items()})
         command = ["node", "picture.mjs", f"{address}/?{query}", str(out), str(_WIDTH), str(panels)]
         return subprocess.run(command, cwd=viewer, check=False).returncode == 0  # noqa: S603  # our own words
 
@@ -73,7 +83,7 @@ def main() -> int:
     parser.add_argument("viewer", type=Path, help="folder of the built viewer")
     parser.add_argument("folder", type=Path, help="where the pictures go")
     arguments = parser.parse_args()
-    history = asyncio.run(lived_through(SPAN))
+    history = street(SPAN)
     with tempfile.TemporaryDirectory() as scratch, remembering(history, Path(scratch)) as prometheus:
         drawn = [
             _draw(

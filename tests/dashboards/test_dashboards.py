@@ -72,12 +72,27 @@ def test_panels_have_numbers_of_their_own_and_do_not_overlap(board: dict[str, An
         taken |= cells
 
 
-def test_overrides_name_a_series_of_their_panel(panels: list[dict[str, Any]]) -> None:
+def test_overrides_meet_a_series_of_their_panel(panels: list[dict[str, Any]]) -> None:
+    """Series whose legend holds labels have names of their own, so that only their query tells them."""
     for panel in panels:
-        names = {target["legendFormat"] for target in panel["targets"]}
+        fixed = {target["legendFormat"] for target in panel["targets"]}
+        if panel["type"] != "table":
+            fixed = {name for name in fixed if "{{" not in name}
+        letters = {target["refId"] for target in panel["targets"]}
         for override in panel["fieldConfig"]["overrides"]:
-            assert override["matcher"]["id"] == "byName"
-            assert override["matcher"]["options"] in names, panel["title"]
+            matcher = override["matcher"]
+            assert matcher["options"] in {"byName": fixed, "byFrameRefID": letters}[matcher["id"]], panel[
+                "title"
+            ]
+
+
+def test_columns_of_a_table_are_renamed_as_grafana_calls_them(panels: list[dict[str, Any]]) -> None:
+    for panel in panels:
+        if panel["type"] == "table":
+            letters = [f"Value #{target['refId']}" for target in panel["targets"]]
+            (organize,) = (one["options"] for one in panel["transformations"] if one["id"] == "organize")
+            renamed = {name for name in organize["renameByName"] if name.startswith("Value")}
+            assert renamed == (set(letters) if len(letters) > 1 else {"Value"}), panel["title"]
 
 
 def test_a_panel_of_days_asks_once_a_day_from_midnight_on(

@@ -40,7 +40,7 @@ COUNTED = {
 """What the exporter counts of each device; a test of its own page has their names."""
 
 ANY_ALARM = "solar_.+"
-"""Every metric of a family with bits by name: their label is `alarm`."""
+"""Every metric of a family with bits by name: their label is `alarm`, and some have a `state`."""
 
 VARIABLES = {"site": "home", "device": "gx", "grid_meter": "gx"}
 
@@ -124,7 +124,7 @@ def exported(rules: list[dict[str, Any]], commanding: dict[str, Labels]) -> dict
         for group in load_family(family).offers.values()
         for quantity in group
     }
-    metrics |= COUNTED | {ANY_ALARM: frozenset({"alarm"})}
+    metrics |= COUNTED | {ANY_ALARM: frozenset({"alarm", "state"})}
     return metrics
 
 

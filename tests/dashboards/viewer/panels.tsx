@@ -91,7 +91,7 @@ export function Panel({ panel, since, width, height }: { panel: any; since: stri
   const [drawn, setDrawn] = useState<Drawn>();
   useEffect(() => {
     const range = rangeSince(panel.timeFrom ?? since);
-    Promise.all(panel.targets.map((target: any) => frames(target, range, panel.interval)))
+    Promise.all(panel.targets.map((target: any) => frames(target, range, panel.targets.length === 1, panel.interval)))
       .then((found) => prepared(panel, found.flat()))
       .then((data) => setDrawn({ data, range }))
       .catch((error) => window.mistakes.push(`${panel.title}: ${error}`))

@@ -31,7 +31,7 @@ function name(target: Target, metric: Record<string, string>): string {
   return target.legendFormat.replace(/\{\{\s*(\w+)\s*\}\}/g, (_, label) => metric[label] ?? '');
 }
 
-function table(target: Target, found: Series[]): DataFrame[] {
+function table(target: Target, found: Series[], alone: boolean): DataFrame[] {
   const labels = [...new Set(found.flatMap((series) => Object.keys(series.metric)))].sort();
   return [
     toDataFrame({
@@ -44,7 +44,7 @@ function table(target: Target, found: Series[]): DataFrame[] {
           values: found.map((series) => series.metric[label]),
         })),
         {
-          name: `Value #${target.refId}`,
+          name: alone ? 'Value' : `Value #${target.refId}`,
           type: FieldType.number,
           values: found.map((series) => Number(series.value![1])),
         },
@@ -53,13 +53,16 @@ function table(target: Target, found: Series[]): DataFrame[] {
   ];
 }
 
-/** The frames of one query; a panel's `interval` is the shortest step, and steps begin at local midnight. */
-export async function frames(target: Target, range: TimeRange, interval?: string): Promise<DataFrame[]> {
+/**
+ * The frames of one query, which is `alone` in its panel or has others beside it; a panel's `interval` is the shortest
+ * step, and steps begin at local midnight.
+ */
+export async function frames(target: Target, range: TimeRange, alone: boolean, interval?: string): Promise<DataFrame[]> {
   const query = fill(target.expr);
   if (target.instant) {
     const found = await ask('query', { query, time: String(now) });
     if (target.format === 'table') {
-      return found.length ? table(target, found) : [];
+      return found.length ? table(target, found, alone) : [];
     }
     return found.map((series) => frame(target, { ...series, values: [series.value!] }, 60));
   }
