@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from email.utils import formatdate
@@ -12,9 +13,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 from sunhelm.simulator.clock import MACHINE_CLOCK, Clock
 from sunhelm.simulator.faults import Faults
-from sunhelm.simulator.request_log import HTTP_OTHER, RequestLog, Write
+from sunhelm.simulator.request_log import HTTP_OTHER, RECENT, RequestLog, Write
 from sunhelm.simulator.request_log import Request as Logged
-from sunhelm.simulator.wire import Connection, Port, Reply
+from sunhelm.simulator.wire import Connection, OnPort, Port, Reply
 
 _MOST_BODY: Final = 1 << 20
 _PHRASES: Final = {200: "OK", 302: "Found", 400: "Bad Request", 401: "Unauthorized", 404: "Not Found"}
@@ -74,7 +75,7 @@ class HttpResponse:
         return "\r\n".join([*head, "", ""]).encode() + body
 
 
-class HttpServer:
+class HttpServer(OnPort):
     """Serves `answer` on a port.
 
     `now` is the server's clock. `kind_of` says whether a request reads (HTTP_GET), signs in (HTTP_SIGN_IN),
@@ -92,24 +93,16 @@ class HttpServer:
     ) -> None:
         self.faults = faults
         self.log = RequestLog()
-        self.paths: list[str] = []
+        self._paths: deque[str] = deque(maxlen=RECENT)
         self._answer = answer
         self._now = now
         self._kind_of = kind_of
         self._port = Port(self._serve, faults=faults, log=self.log, clock=clock)
 
     @property
-    def port(self) -> int:
-        """The number of the port, known once it was opened."""
-        return self._port.number
-
-    async def open(self, host: str, port: int) -> None:
-        """Listen; port 0 takes any free one. Raises OSError when that cannot be."""
-        await self._port.open(host, port)
-
-    async def close(self) -> None:
-        """Stop listening and end every connection."""
-        await self._port.close()
+    def paths(self) -> list[str]:
+        """Method and path of the last ten thousand requests, in order."""
+        return [*self._paths]
 
     async def _serve(self, connection: Connection) -> None:
         while (request := await _read(connection.reader)) is not None:
@@ -117,7 +110,7 @@ class HttpServer:
                 continue
             kind = self._kind_of(request)
             self.log.record(Logged(0, kind, 0, 0))
-            self.paths.append(f"{request.method} {request.path}")
+            self._paths.append(f"{request.method} {request.path}")
             response = self._answer(request)
             if kind == HTTP_OTHER and response.status < 400:
                 self.log.writes.append(Write(0, 0, ()))

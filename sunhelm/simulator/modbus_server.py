@@ -12,15 +12,17 @@ from sunhelm.simulator.faults.faulty import FaultyFace
 from sunhelm.simulator.modbus_device import Limits, ModbusDevice, Private
 from sunhelm.simulator.modbus_framing import Framing, TcpFraming
 from sunhelm.simulator.request_log import RequestLog
-from sunhelm.simulator.wire import Connection, Port
+from sunhelm.simulator.wire import Connection, OnPort, Port
 
 
-class ModbusServer:
+class ModbusServer(OnPort):
     """Serves one face on one port: requests of all clients one by one, in the order they come.
 
     `log` tells what was asked, `faults` what goes wrong. With `single` only one client finds a place at a
     time, and a closed connection frees it at once. `private` are functions of the vendor's own.
     """
+
+    _port: Port
 
     def __init__(
         self,
@@ -43,22 +45,9 @@ class ModbusServer:
         self._port = Port(self._serve, faults=self.faults, log=self.log, single=single, clock=clock)
 
     @property
-    def port(self) -> int:
-        """The number of the port, known once it was opened."""
-        return self._port.number
-
-    @property
     def clients(self) -> int:
         """How many clients are connected."""
         return self._port.clients
-
-    async def open(self, host: str, port: int) -> None:
-        """Listen; port 0 takes any free one. Raises OSError when that cannot be."""
-        await self._port.open(host, port)
-
-    async def close(self) -> None:
-        """Stop listening and end every connection."""
-        await self._port.close()
 
     def update(self) -> None:
         """Let the device do what it does by itself once a step."""

@@ -6,7 +6,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Final
 
-_RECENT: Final = 10_000
+RECENT: Final = 10_000
+"""So many of the last requests are kept."""
 
 HTTP_GET: Final = 0x100
 HTTP_OTHER: Final = 0x101
@@ -46,8 +47,8 @@ class RequestLog:
     requests: int = 0
     words: int = 0
     exceptions: int = 0
-    recent: deque[Request] = field(default_factory=lambda: deque(maxlen=_RECENT))
-    writes: deque[Write] = field(default_factory=lambda: deque(maxlen=_RECENT))
+    recent: deque[Request] = field(default_factory=lambda: deque(maxlen=RECENT))
+    writes: deque[Write] = field(default_factory=lambda: deque(maxlen=RECENT))
 
     def record(self, request: Request) -> None:
         """Count one request."""

@@ -19,7 +19,7 @@ from sunhelm.simulator.faults.faulty import FaultyFace
 from sunhelm.simulator.modbus_device import ILLEGAL_FUNCTION, Limits, ModbusDevice
 from sunhelm.simulator.modbus_framing import crc16
 from sunhelm.simulator.request_log import RequestLog
-from sunhelm.simulator.wire import Connection, Port, Reply
+from sunhelm.simulator.wire import Connection, OnPort, Port, Reply
 
 DEFAULT_SERIAL: Final = 2_712_345_678
 
@@ -73,7 +73,7 @@ class _Beacon(asyncio.DatagramProtocol):
             self._transport.sendto(self._stick.told(), addr)
 
 
-class SolarmanLogger:
+class SolarmanLogger(OnPort):
     """One stick before one inverter's face; implements `Endpoint`.
 
     `log` tells what the inverter was asked, `faults` what goes wrong, `strangers` how often somebody used a
@@ -106,14 +106,8 @@ class SolarmanLogger:
         self._started = clock.monotonic()
         self._beaten_at = self._started
 
-    @property
-    def port(self) -> int:
-        """The number of the port, known once it was opened."""
-        return self._port.number
-
     async def open(self, host: str, port: int) -> None:
-        """Listen; port 0 takes any free one. Raises OSError when that cannot be."""
-        await self._port.open(host, port)
+        await super().open(host, port)
         self._host = host
         loop = asyncio.get_running_loop()
         self._beacon, _ = await loop.create_datagram_endpoint(
@@ -121,10 +115,9 @@ class SolarmanLogger:
         )
 
     async def close(self) -> None:
-        """Stop listening and end every connection."""
         if self._beacon is not None:
             self._beacon.close()
-        await self._port.close()
+        await super().close()
 
     def told(self) -> bytes:
         """Return what the stick says of itself: address, MAC address and serial number."""

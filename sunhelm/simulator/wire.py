@@ -9,7 +9,7 @@ import asyncio
 import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from sunhelm.simulator.clock import MACHINE_CLOCK, Clock
 from sunhelm.simulator.faults import (
@@ -89,6 +89,39 @@ class Connection:
             await self._writer.drain()
 
 
+class Listening(Protocol):
+    """What stands on one TCP port, or will."""
+
+    @property
+    def port(self) -> int:
+        """The number of the port, known once it was opened."""
+
+    async def open(self, host: str, port: int) -> None:
+        """Listen; port 0 takes any free one. Raises OSError when that cannot be."""
+
+    async def close(self) -> None:
+        """Stop listening and end every connection."""
+
+
+class OnPort:
+    """A simulated device that stands on the port `_port`; implements `Listening` by it."""
+
+    _port: Listening
+
+    @property
+    def port(self) -> int:
+        """The number of the port, known once it was opened."""
+        return self._port.port
+
+    async def open(self, host: str, port: int) -> None:
+        """Listen; port 0 takes any free one. Raises OSError when that cannot be."""
+        await self._port.open(host, port)
+
+    async def close(self) -> None:
+        """Stop listening and end every connection."""
+        await self._port.close()
+
+
 class Port:
     """A listening TCP port that hands each connection to `serve`.
 
@@ -120,8 +153,8 @@ class Port:
         faults.subscribe(self._obey)
 
     @property
-    def number(self) -> int:
-        """The port's number, known once it was opened."""
+    def port(self) -> int:
+        """Its number, known once it was opened."""
         return self._address[1]
 
     @property
@@ -180,7 +213,7 @@ class Port:
         except (BlockingIOError, ConnectionError):
             return
         accepted.setblocking(False)
-        conversation = asyncio.create_task(self._converse(accepted), name=f"client of port {self.number}")
+        conversation = asyncio.create_task(self._converse(accepted), name=f"client of port {self.port}")
         self._conversations.add(conversation)
         conversation.add_done_callback(self._conversations.discard)
 

@@ -17,7 +17,7 @@ from sunhelm.simulator.faults import CorruptWord, ExceptionReply, Faults, Holes
 from sunhelm.simulator.noise import chance
 from sunhelm.simulator.plant import Plant
 from sunhelm.simulator.request_log import Request, RequestLog, Write
-from sunhelm.simulator.wire import Connection, Port, Reply
+from sunhelm.simulator.wire import Connection, OnPort, Port, Reply
 
 _PREFIX: Final = b"\x04REVO"
 _ADDRESS: Final = b"\x01\x01"
@@ -62,7 +62,7 @@ _STEP_W: Final = 1000.0
 _CURED_S: Final = 3.0
 
 
-class Sec1000Box:
+class Sec1000Box(OnPort):
     """The box on its port, before `plant`; implements `Endpoint`.
 
     `mode` is 0 deactivated, 1 DRED, 2 RCR, 3 value; `export_limit_w` and `total_capacity_w` are what was set
@@ -98,19 +98,6 @@ class Sec1000Box:
         self._held = False
         self._throttled_at: float | None = None
         self._off_at: float | None = None
-
-    @property
-    def port(self) -> int:
-        """The number of the port, known once it was opened."""
-        return self._port.number
-
-    async def open(self, host: str, port: int) -> None:
-        """Listen; port 0 takes any free one. Raises OSError when that cannot be."""
-        await self._port.open(host, port)
-
-    async def close(self) -> None:
-        """Stop listening and end every connection."""
-        await self._port.close()
 
     def update(self) -> None:
         """Let the inverters behind the box throttle, or take full power again."""

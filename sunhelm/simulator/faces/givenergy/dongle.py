@@ -14,7 +14,7 @@ from sunhelm.simulator.faces.givenergy.frames import Asked
 from sunhelm.simulator.faults import Faults
 from sunhelm.simulator.faults.faulty import FaultyFace
 from sunhelm.simulator.request_log import Request, RequestLog, Write
-from sunhelm.simulator.wire import Connection, Port, Reply
+from sunhelm.simulator.wire import Connection, OnPort, Port, Reply
 
 _TABLES: Final = {3: Table.HOLDING, 4: Table.INPUT, 0x16: Table.METER}
 _WRITE: Final = 6
@@ -28,7 +28,7 @@ class Silent(Exception):
     """Behind the adapter nobody answers."""
 
 
-class Dongle:
+class Dongle(OnPort):
     """The adapter on its port, before `face`; implements `Endpoint`.
 
     A heartbeat goes to each client every `heartbeat_s`. With `fans_out`, what one client asked is answered to
@@ -54,19 +54,6 @@ class Dongle:
         self._faulty = FaultyFace(face, self.faults)
         self._port = Port(self._serve, faults=self.faults, log=self.log, clock=clock)
         self._unanswered: dict[Connection, int] = {}
-
-    @property
-    def port(self) -> int:
-        """The number of the port, known once it was opened."""
-        return self._port.number
-
-    async def open(self, host: str, port: int) -> None:
-        """Listen; port 0 takes any free one. Raises OSError when that cannot be."""
-        await self._port.open(host, port)
-
-    async def close(self) -> None:
-        """Stop listening and end every connection."""
-        await self._port.close()
 
     def update(self) -> None:
         """Let the inverter do what it does by itself once a step."""

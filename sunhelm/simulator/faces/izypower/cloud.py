@@ -33,6 +33,7 @@ from sunhelm.simulator.faults.cloud import ExpiredTokens, Maintenance, Refusal, 
 from sunhelm.simulator.http_server import HttpRequest, HttpResponse, HttpServer
 from sunhelm.simulator.plant import Plant
 from sunhelm.simulator.request_log import HTTP_GET, HTTP_OTHER, HTTP_SIGN_IN
+from sunhelm.simulator.wire import OnPort
 
 EMAIL: Final = "owner@example.invalid"
 PASSWORD: Final = "invented & only for the simulation"  # noqa: S105 - invented
@@ -63,12 +64,14 @@ _ORDERS: Final = (
 Handler = Callable[..., object]
 
 
-class IzypowerCloud:
+class IzypowerCloud(OnPort):
     """The account of one owner; implements `Endpoint`.
 
     `neighbours` adds a second station of the same name. `expires_in` is the life of a token in seconds. While
     it is `offline` the station tells nothing.
     """
+
+    _port: HttpServer
 
     def __init__(
         self,
@@ -109,30 +112,17 @@ class IzypowerCloud:
                 (r"/api/v2/device/ev/priority/V2/([^/]+)", self._priority),
             )
         )
-        self._server = HttpServer(
+        self._port = HttpServer(
             self._answer, now=lambda: plant.time, kind_of=_kind_of, faults=self.faults, clock=clock
         )
-        self.log = self._server.log
+        self.log = self._port.log
         self._reported_at = plant.time
         self._reported = telemetry.powers(self.house)
 
     @property
-    def port(self) -> int:
-        """The number of the port, known once it was opened."""
-        return self._server.port
-
-    @property
     def paths(self) -> list[str]:
-        """Method and path of every request, in order."""
-        return self._server.paths
-
-    async def open(self, host: str, port: int) -> None:
-        """Listen; port 0 takes any free one. Raises OSError when that cannot be."""
-        await self._server.open(host, port)
-
-    async def close(self) -> None:
-        """Stop listening and end every connection."""
-        await self._server.close()
+        """Method and path of the last requests, in order."""
+        return self._port.paths
 
     def update(self) -> None:
         """Let the devices report when their three minutes are over."""

@@ -19,6 +19,7 @@ from sunhelm.simulator.http_server import HttpRequest, HttpResponse, HttpServer
 from sunhelm.simulator.noise import chance
 from sunhelm.simulator.plant import Plant
 from sunhelm.simulator.request_log import HTTP_GET, HTTP_OTHER, HTTP_SIGN_IN
+from sunhelm.simulator.wire import OnPort
 
 CLIENT_ID: Final = "11111111-2222-3333-4444-555555555555"
 SECRET: Final = "inv8Q~invented.secret_value-0+/="  # noqa: S105 - invented, with every sign that needs coding
@@ -32,12 +33,14 @@ _MINUTE_S: Final = 60.0
 _COUNTER: Final = "AllTimeEnergykWh"
 
 
-class RedbackCloud:
+class RedbackCloud(OnPort):
     """The account of one owner; implements `Endpoint`.
 
     `neighbours` adds a second site with a grid-tie inverter. `expires_in` is the life of a token in seconds.
     While it is `offline` the inverter tells nothing.
     """
+
+    _port: HttpServer
 
     def __init__(
         self,
@@ -61,30 +64,17 @@ class RedbackCloud:
         self.tokens: dict[str, float] = {}
         self._api = Api(plant, self.inverter, self.grid_tie)
         self._clock = clock
-        self._server = HttpServer(
+        self._port = HttpServer(
             self._answer, now=lambda: plant.time, kind_of=_kind_of, faults=self.faults, clock=clock
         )
-        self.log = self._server.log
+        self.log = self._port.log
         self._reported_at = plant.time
         self._api.report()
 
     @property
-    def port(self) -> int:
-        """The number of the port, known once it was opened."""
-        return self._server.port
-
-    @property
     def paths(self) -> list[str]:
-        """Method and path of every request, in order."""
-        return self._server.paths
-
-    async def open(self, host: str, port: int) -> None:
-        """Listen; port 0 takes any free one. Raises OSError when that cannot be."""
-        await self._server.open(host, port)
-
-    async def close(self) -> None:
-        """Stop listening and end every connection."""
-        await self._server.close()
+        """Method and path of the last requests, in order."""
+        return self._port.paths
 
     def update(self) -> None:
         """Let the inverter report when its minute is over."""

@@ -130,14 +130,14 @@ def test_a_lost_answer_makes_no_second_envelope_and_no_second_schedule(at_home: 
             (device.schedules, schedule, lambda: home.cloud.inverter.schedules()["Schedules"]),
         ):
             await keeper.entries(home.deadline())
-            answer = home.cloud._server._answer
+            answer = home.cloud._port._answer
 
             def losing(request: Any, answer: Any = answer) -> Any:
                 if request.method == "POST":
                     home.cloud.faults.start(Truncate(keep=20, close=True))
                 return answer(request)
 
-            home.cloud._server._answer = losing
+            home.cloud._port._answer = losing
             looking = home.clock.time()
 
             async def heal() -> None:
@@ -149,7 +149,7 @@ def test_a_lost_answer_makes_no_second_envelope_and_no_second_schedule(at_home: 
             healing = asyncio.create_task(heal())
             key = await keeper.create(wanted, "plan-1", home.deadline())
             await healing
-            home.cloud._server._answer = answer
+            home.cloud._port._answer = answer
             assert len(there()) == 1
             assert await keeper.create(wanted, "plan-1", home.deadline()) == key
             assert len(there()) == 1

@@ -406,7 +406,7 @@ def test_a_year_with_both_changes_of_the_clocks_has_no_energy_twice_and_none_neg
                     told[key] = round(kwh, 3)
             moment = 1_759_276_800 + 86_400 * day + (day % 24) * 3600  # from October on, at every hour
             told["TimestampUtc"] = written(moment)
-            home.cloud._server._now = lambda moment=moment: moment
+            home.cloud._port._now = lambda moment=moment: moment
             home.cloud._api._live[home.cloud.inverter.serial] = told
             home.cloud.offline = True
             await home.clock.sleep(60)
