@@ -1,12 +1,14 @@
-"""What the controller reads of the site file: the site, and `alertmanager`, `groups` and `policies`."""
+"""What the controller reads of the site file: the site, and its own sections."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
+from controllers.evcharging.mode_handle import EV_MODE, PROMISE
+from controllers.evcharging.section import Chargers, check_chargers
 from controllers.policy.groups import check_groups
 from controllers.policy.policies import AlertmanagerSection, Policies
 from controllers.policy.policy_check import PoliciesCheck, Promises
@@ -28,6 +30,7 @@ class Configuration:
 
     site: Site
     policies: Policies
+    chargers: Chargers = field(default_factory=dict)
 
 
 def promises_of(config: DeviceConfig, site: Site) -> Mapping[str, Promise]:
@@ -38,6 +41,8 @@ def promises_of(config: DeviceConfig, site: Site) -> Mapping[str, Promise]:
     for each in (device.watchdog, device.envelopes):
         if each is not None:
             promises[f"task:{each.promise.key}"] = each.promise
+    if device.charger is not None:
+        promises[EV_MODE] = PROMISE
     schedules = schedule_promise(device)
     if schedules is not None:
         actions = (Action.CREATE_SCHEDULE, Action.DELETE_SCHEDULE)
@@ -55,8 +60,11 @@ def load_configuration(
     alertmanager = section or AlertmanagerSection()
     groups, wrong_groups = check_groups(document, site)
     check = PoliciesCheck(document, site, alertmanager, groups, promises)
+    chargers, wrong_chargers = check_chargers(document, site, check.regulable)
+    check.regulated(chargers)
     policies, tasks = check.policies()
-    mistakes += [*wrong, *wrong_groups, *check.mistakes]
+    mistakes += [*wrong, *wrong_groups, *wrong_chargers, *check.mistakes]
     if site is None or mistakes:
         raise ConfigurationError(mistakes)
-    return Configuration(site, Policies(policies=policies, tasks=tasks, alertmanager=alertmanager))
+    rules = Policies(policies=policies, tasks=tasks, alertmanager=alertmanager)
+    return Configuration(site, rules, chargers)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Final
 
 import structlog
@@ -14,11 +15,16 @@ from controllers.claims.ledger import Ledger, difference, rebound, recall, trans
 from controllers.config import Configuration
 from controllers.desk import PeoplesDesk
 from controllers.device_loop import DeviceLoop
+from controllers.evcharging.mode_handle import EV_MODE, ModeHandle, RegulatedDevice
+from controllers.evcharging.readings import OpenReadings, open_readings
+from controllers.evcharging.regulator import Regulator
+from controllers.evcharging.section import Chargers
+from controllers.evcharging.terms import ChargingTerms
 from controllers.fleet import Fleet, Open, controlled
 from controllers.intake.alertmanager import Alertmanager, NotListed
 from controllers.intake.alerts import Alert
 from controllers.intake.inbox import Inbox, judged
-from controllers.journal import lift_records
+from controllers.journal import charging_records, lift_records
 from controllers.journal.journal import Journal, JournalError, Statement
 from controllers.journal.records import owes
 from controllers.journal.schema import retention
@@ -60,15 +66,18 @@ class Controller:
         *,
         observer: Observer,
         clock: Clock = SYSTEM_CLOCK,
+        open_house: OpenReadings | None = None,
     ) -> None:
         self.clock = clock
         self.time = SteadyTime(clock)
         self.journal = journal
         self.site: Site = configuration.site
         self.policies: Policies = configuration.policies
+        self.chargers: Chargers = configuration.chargers
         self.ledger: Ledger = recall(journal, self.policies, self.time.now())
         self.inbox = Inbox(journal, self._concerns)
         self._observer = observer
+        self._open_house: OpenReadings = open_house or partial(open_readings, clock=clock)
         self._turn = asyncio.Lock()
         self._group: asyncio.TaskGroup | None = None
         self._polling: asyncio.Task[None] | None = None
@@ -108,8 +117,11 @@ class Controller:
             self._polling.cancel()
             await asyncio.gather(self._polling, return_exceptions=True)
             self._polling = None
-        await self.fleet.dismiss(configuration.site, before=self.site)
+        names = {*self.chargers, *configuration.chargers}
+        changed = {name for name in names if self._is_another(name, configuration)}
+        await self.fleet.dismiss(configuration.site, before=self.site, changed=changed)
         self.site, self.policies = configuration.site, configuration.policies
+        self.chargers = configuration.chargers
         self.fleet.equip(self.site, open_device)
         self.orphans = self._find_orphans()
         for name, reconciler in self.reconcilers.items():
@@ -245,10 +257,19 @@ class Controller:
         The site file has lost them, or lets them only be read. Nobody will give back what they had.
         """
         known = {config.name for config in controlled(self.site)}
-        orphans = frozenset({*owes(self.journal), *lift_records.lifts(self.journal)} - known)
+        kept = charging_records.recalled_chargers(self.journal, self.time.now())
+        charging = {name for name, each in kept.items() if each.memory.holds}
+        orphans = frozenset({*owes(self.journal), *lift_records.lifts(self.journal), *charging} - known)
         for name in sorted(orphans):
             _log.error("orphaned", device=name, hint="it holds what we wrote; give it back to the site file")
         return orphans
+
+    def _is_another(self, name: str, configuration: Configuration) -> bool:
+        """Return whether a charger is regulated otherwise, or by other readings, than before."""
+        new, old = configuration.chargers.get(name), self.chargers.get(name)
+        if new is None or new != old or new.house.device is None:
+            return new != old
+        return configuration.site.devices[new.house.device] != self.site.devices[new.house.device]
 
     def _concerns(self, alert: Alert) -> bool:
         return self.policies.concern(alert.labels)
@@ -256,11 +277,14 @@ class Controller:
     def _loop(self, config: DeviceConfig, device: ControlledDevice) -> DeviceLoop:
         ramped = dict(_ramped(config, device))
 
-        def asked() -> Mapping[str, Demand]:
-            return self.ledger.demands(config, device.handles, self.time.now(), ramped)
+        own = tuple(device.handles)
 
+        def asked() -> Mapping[str, Demand]:
+            return self.ledger.demands(config, own, self.time.now(), ramped)
+
+        mode = ModeHandle()
         reconciler = Reconciler(
-            device,
+            RegulatedDevice(device, mode) if config.name in self.chargers else device,
             self.journal,
             asked,
             clock=self.clock,
@@ -276,7 +300,36 @@ class Controller:
             reset = WatchdogReset(self, config, reconciler, device.watchdog, lift)
         tasks = TaskErrand(self, reconciler, reset)
         errands = (tasks, ScheduleErrand(self, reconciler))
-        return DeviceLoop(reconciler, self.clock, *((reset,) if reset is not None else ()), *errands)
+        regulator = self._regulator(config, reconciler)
+        if regulator is not None:
+            mode.in_force = lambda: regulator.mode
+            reconciler.settling.lent = regulator.lent
+        return DeviceLoop(
+            reconciler,
+            self.clock,
+            *((reset,) if reset is not None else ()),
+            *errands,
+            regulator=regulator,
+        )
+
+    def _regulator(self, config: DeviceConfig, reconciler: Reconciler) -> Regulator | None:
+        """Return what regulates a charger; one that is not regulated any more gets back what it had."""
+        recalled = charging_records.recalled_chargers(self.journal, self.time.now()).get(config.name)
+        charger = self.chargers.get(config.name)
+        if charger is None and (recalled is None or not recalled.memory.holds):
+            return None
+
+        def asked() -> Demand:
+            return self.ledger.demands(config, [EV_MODE], self.time.now()).get(EV_MODE, Demand())
+
+        return Regulator(
+            self,
+            reconciler,
+            ChargingTerms() if charger is None else charger.terms,
+            readings=None if charger is None else self._open_house(charger.house, self.site),
+            asked=asked,
+            recalled=recalled,
+        )
 
 
 def _ramped(config: DeviceConfig, device: ControlledDevice) -> Iterator[tuple[str, float]]:

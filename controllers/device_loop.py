@@ -1,4 +1,7 @@
-"""The loop of one device: what is urgent first, then what is done once, then the state it shall have."""
+"""The loop of one device: what is urgent first, then what is done once, then the state it shall have.
+
+A charger that is regulated has a second loop, its regulator; the two take turns by the reconciler's `hands`.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from typing import Protocol
 
 import structlog
 
+from controllers.evcharging.regulator import Regulator
 from controllers.states.reconcile import Reconciler
 from sunhelm.devices.clock import Clock
 from sunhelm.devices.control import Value
@@ -33,9 +37,12 @@ class Errand(Protocol):
 class DeviceLoop:
     """Does what is to be done on one device, one thing after the other."""
 
-    def __init__(self, reconciler: Reconciler, clock: Clock, *errands: Errand) -> None:
+    def __init__(
+        self, reconciler: Reconciler, clock: Clock, *errands: Errand, regulator: Regulator | None = None
+    ) -> None:
         self.reconciler = reconciler
         self.errands = errands
+        self.regulator = regulator
         self._clock = clock
         self._woken = asyncio.Event()
 
@@ -43,6 +50,14 @@ class DeviceLoop:
         """Look again: what is asked may have changed."""
         self.reconciler.heed()
         self._woken.set()
+        if self.regulator is not None:
+            self.regulator.wake()
+
+    async def close(self) -> None:
+        """Close the device, and where its regulator has its readings from."""
+        if self.regulator is not None:
+            await self.regulator.close()
+        await self.reconciler.device.close()
 
     async def run(self) -> None:
         """Go on until cancelled."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 import structlog
 
@@ -38,39 +38,46 @@ class Fleet:
     def start(self, group: asyncio.TaskGroup) -> None:
         """Start every loop that does not run yet."""
         for name, loop in self.loops.items():
-            running = self._running.get(name)
-            if running is None or running.done():
-                self._running[name] = group.create_task(loop.run(), name=name)
+            works = {name: loop.run}
+            if loop.regulator is not None:
+                works[f"{name} charging"] = loop.regulator.run
+            for key, work in works.items():
+                running = self._running.get(key)
+                if running is None or running.done():
+                    self._running[key] = group.create_task(work(), name=key)
 
     def wake(self) -> None:
         """Let every loop look again."""
         for loop in self.loops.values():
             loop.wake()
 
-    async def dismiss(self, site: Site, *, before: Site) -> None:
-        """Stop and close the devices that this site does not have just as the one before."""
+    async def dismiss(self, site: Site, *, before: Site, changed: Collection[str] = ()) -> None:
+        """Stop and close what this site does not have just as the one before, and what has `changed`."""
         new = {config.name: config for config in controlled(site)}
         gone = {
             name: loop
             for name, loop in self.loops.items()
-            if site.zone != before.zone or new.get(name) != before.devices[name]
+            if site.zone != before.zone or name in changed or new.get(name) != before.devices[name]
         }
-        stopping = [self._running.pop(name) for name in gone if name in self._running]
+        keys = [key for name in gone for key in (name, f"{name} charging")]
+        stopping = [self._running.pop(key) for key in keys if key in self._running]
         for task in stopping:
             task.cancel()
         await asyncio.gather(*stopping, return_exceptions=True)
         for name, loop in gone.items():
             del self.loops[name]
-            await loop.reconciler.device.close()
+            await loop.close()
 
     async def close(self) -> None:
         """Give back what would stay for nobody's good, and close the devices."""
         for name, loop in self.loops.items():
             try:
                 await loop.reconciler.leave()
+                if loop.regulator is not None:
+                    await loop.regulator.leave()
             except JournalError as error:
                 _log.error("journal_failed", device=name, reason=str(error))
-            await loop.reconciler.device.close()
+            await loop.close()
 
 
 def controlled(site: Site) -> Iterator[DeviceConfig]:

@@ -16,6 +16,7 @@ from controllers.app import MOST_BODY_BYTES, Desk, add_controller
 from controllers.config import load_configuration
 from controllers.controller import Controller
 from controllers.door import Door, DoorError, known_hosts
+from controllers.evcharging.readings import open_readings
 from controllers.journal.journal import Journal, JournalError
 from controllers.metrics import PREFIX, ControllerCollector, Counts
 from sunhelm import __version__
@@ -56,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0 is an end by SIGTERM or SIGINT, 1 an address or directory that cannot be used, 2 a wrong
     configuration or wrong flags.
     """
-    parser = _parser()
+    parser = command_line()
     parsed = parser.parse_args(arguments)
     flags = ServiceFlags.of(parsed)
     if flags.json and not flags.config_check:
@@ -78,7 +79,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_line() -> argparse.ArgumentParser:
+    """Return what the command line of the controller takes."""
     parser = service_parser(PROGRAM, _DESCRIPTION, listen=_LISTEN)
     parser.add_argument(
         "--state.directory",
@@ -152,7 +154,8 @@ async def _serve(flags: ServiceFlags, parsed: argparse.Namespace) -> None:
     counts = Counts(process)
     journal = Journal(parsed.state_directory)
     try:
-        controller = Controller(configuration, journal, open_device, observer=counts)
+        open_house = partial(open_readings, clock=SYSTEM_CLOCK, turns=turns)
+        controller = Controller(configuration, journal, open_device, observer=counts, open_house=open_house)
         process.registry.register(ControllerCollector(controller))
         process.loaded(SYSTEM_CLOCK.time())
 

@@ -12,6 +12,7 @@ from prometheus_client.registry import Collector
 from controllers.claims.claims import End
 from controllers.claims.limits import looseness
 from controllers.controller import Controller
+from controllers.evcharging.metrics import charging_metrics
 from controllers.states.writing import Outcome
 from controllers.tasks.watchdog import WatchdogReset
 from sunhelm.devices.control import (
@@ -101,6 +102,9 @@ class ControllerCollector(Collector):
         yield from self._tasks()
         yield from self._claims()
         yield from self._surroundings()
+        loops = self._controller.fleet.loops.values()
+        regulators = [loop.regulator for loop in loops if loop.regulator is not None]
+        yield from charging_metrics([each for each in regulators if each.configured], PREFIX)
 
     def _states(self) -> Iterator[Metric]:
         now = self._controller.time.now()

@@ -104,8 +104,37 @@ class StateRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChargingRecord:
+    """What is regulated of an EV charger, as it was at `looked_at`.
+
+    `mode` is in force, `own_mode` comes back when nobody claims another one. `reason` is a word for why the
+    vehicle is not charged, or not more; empty when it is. `desired_a` is None where that is the owner's
+    affair, everything else where it is not known or not set.
+    """
+
+    mode: str
+    own_mode: str
+    reason: str
+    changes_left: int
+    desired_a: float | None = None
+    limit_a: float | None = None
+    power_w: float | None = None
+    excess_w: float | None = None
+    session_j: float | None = None
+    session_cap_j: float | None = None
+    import_cap_a: float | None = None
+    looked_at: float | None = None
+    failing: str = ""
+    house_failing: str = ""
+    stands_back: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceRecord:
-    """One device that may be commanded. `failing` is why it could not be spoken with, empty when it can."""
+    """One device that may be commanded. `failing` is why it could not be spoken with, empty when it can.
+
+    `charging` is what is regulated of it; None where nothing is.
+    """
 
     name: str
     family: str
@@ -115,6 +144,7 @@ class DeviceRecord:
     held_until: float | None = None
     budget_left: int = 0
     limit_lifted_s: float = 0.0
+    charging: ChargingRecord | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,7 +263,7 @@ class EnvelopeRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventRecord:
-    """One line of the journal. `kind` is write, claim, task or frame; `what` says what happened in words."""
+    """One line of the journal: `kind` is write, claim, task, frame or charging, `what` is in words."""
 
     at: float
     kind: str
@@ -289,7 +319,10 @@ class People(Protocol):
         """Let alerts make claims again; harmless without a hold."""
 
     async def set_baseline(self, command: Command, *, confirmed: bool = False) -> StateRecord:
-        """Say what the owner's own value is; here a limit may be "unlimited". Ends standing back."""
+        """Say what the owner's own value is; here a limit may be "unlimited". Ends standing back.
+
+        With action `ev_mode`, the mode that a charger is regulated by when nobody claims another one.
+        """
 
     async def set(self, command: Command, *, confirmed: bool = False) -> StateRecord:
         """Write a setting for good (action `set`): written, proven, and the new baseline."""

@@ -7,9 +7,12 @@ from hashlib import blake2b
 
 from controllers.claims.claims import PERSON, SCHEDULE, Claim, ClaimKey
 from controllers.device_loop import DeviceLoop
+from controllers.evcharging.mode_handle import EV_MODE
+from controllers.evcharging.regulator import Regulator
 from controllers.journal.values import words
 from controllers.people import (
     CapabilityRecord,
+    ChargingRecord,
     ClaimRecord,
     DeviceRecord,
     Kind,
@@ -114,15 +117,57 @@ def device_record(config: DeviceConfig, loop: DeviceLoop, held_until: float | No
     """Return a device as people see it."""
     reconciler = loop.reconciler
     lifted = [errand.lifted_s for errand in loop.errands if isinstance(errand, WatchdogReset)]
+    states = [state_record(key, reconciler) for key in reconciler.statuses]
+    charging = None
+    if loop.regulator is not None and loop.regulator.configured:
+        charging = charging_record(loop.regulator)
+        states.append(mode_record(loop.regulator))
     return DeviceRecord(
         name=config.name,
         family=config.family,
-        states=tuple(state_record(key, reconciler) for key in reconciler.statuses),
+        states=tuple(states),
         capabilities=tuple(capabilities(config, reconciler.device)),
         failing=reconciler.failing,
         held_until=held_until,
         budget_left=reconciler.budget.left,
         limit_lifted_s=lifted[0] if lifted else 0.0,
+        charging=charging,
+    )
+
+
+def charging_record(regulator: Regulator) -> ChargingRecord:
+    """Return what is regulated of a charger as people see it."""
+    shown, state, terms = regulator.shown, regulator.shown.state, regulator.terms
+    return ChargingRecord(
+        mode=regulator.mode.value,
+        own_mode=regulator.own_mode.value,
+        reason=shown.reason,
+        changes_left=regulator.changes_left,
+        desired_a=shown.desired_a,
+        limit_a=None if state is None else state.limit_a,
+        power_w=None if state is None else state.power_w,
+        excess_w=shown.excess_w,
+        session_j=regulator.memory.session.energy_j,
+        session_cap_j=terms.session_j,
+        import_cap_a=terms.import_cap_a,
+        looked_at=shown.looked_at,
+        failing=shown.failing,
+        house_failing=shown.house_failing,
+        stands_back=regulator.memory.stood_back,
+    )
+
+
+def mode_record(regulator: Regulator) -> StateRecord:
+    """Return the mode of a charger as a state that is asked for: the controller keeps it by itself."""
+    mode, own = regulator.mode.value, regulator.own_mode.value
+    return StateRecord(
+        key=EV_MODE,
+        desired=mode,
+        written=mode,
+        observed=mode,
+        baseline=own,
+        observed_at=regulator.now,
+        stands_back=regulator.memory.stood_back,
     )
 
 

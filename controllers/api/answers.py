@@ -72,6 +72,26 @@ class StateAnswer(Answer):
     fail_safe: Annotated[bool, Field(description="Whether nobody can say what is asked for.")]
 
 
+class ChargingAnswer(Answer):
+    """What is regulated of an EV charger; null is what is not known, not set, or the owner's affair."""
+
+    mode: Annotated[str, Field(description="off, grid, solar or hybrid: what is in force.")]
+    own_mode: Annotated[str, Field(description="What comes back when nobody claims another one.")]
+    reason: Annotated[str, Field(description="Why the vehicle is not charged, or not more.")]
+    changes_left: Annotated[int, Field(description="Changes left today for what starts or raises.")]
+    desired_a: Annotated[float | None, Field(description="What it shall be offered, in amperes.")]
+    limit_a: Annotated[float | None, Field(description="What it is offered, in amperes.")]
+    power_w: Watts
+    excess_w: Watts
+    session_j: Annotated[float | None, Field(description="What this vehicle has been given, in joules.")]
+    session_cap_j: float | None
+    import_cap_a: float | None
+    looked_at: Moment | None
+    failing: Annotated[str, Field(description="Why the charger cannot be spoken with.")]
+    house_failing: Annotated[str, Field(description="Why the house cannot be read.")]
+    stands_back: Annotated[str, Field(description="Why nothing is written until a person says how to go on.")]
+
+
 class DeviceAnswer(Answer):
     """One device that may be commanded."""
 
@@ -82,6 +102,9 @@ class DeviceAnswer(Answer):
     held_until: Annotated[Moment | None, Field(description="Until then alerts make no claims.")]
     budget_left: Annotated[int, Field(description="Changes of what survives a power cut, left today.")]
     limit_lifted_s: Annotated[float, Field(description="How long a watchdog reset has lifted the limit.")]
+    charging: Annotated[
+        ChargingAnswer | None, Field(description="What is regulated of a charger; null of all else.")
+    ]
 
 
 class DevicesAnswer(Answer):
@@ -235,7 +258,7 @@ class EventAnswer(Answer):
     """One line of the journal."""
 
     at: Moment
-    kind: Annotated[str, Field(description="write, claim, task, frame or request.")]
+    kind: Annotated[str, Field(description="write, claim, task, frame, charging or request.")]
     device: str
     what: str
     cause: Annotated[str, Field(description="Who or what asked for it.")]

@@ -131,6 +131,7 @@ class ClaimAsk(CommandAsk, Lasting):
         Action.SET_CURRENT_LIMITS,
         Action.SET_SOC_LIMITS,
         Action.SET_MODE,
+        Action.EV_MODE,
     ]
 
 
@@ -161,6 +162,7 @@ class BaselineAsk(Once):
         Action.SET_SOC_LIMITS,
         Action.SET_MODE,
         Action.SET,
+        Action.EV_MODE,
     ]
     parameters: Annotated[Parameters, Field(alias="with")]
 

@@ -20,6 +20,7 @@ _STATE_OF: Final = {
     Action.SET_CURRENT_LIMITS: "current_limits",
     Action.SET_SOC_LIMITS: "soc_limits",
     Action.SET_MODE: "mode",
+    Action.EV_MODE: "ev_mode",
 }
 
 LIMITING: Final = frozenset({Action.LIMIT_EXPORT, Action.LIMIT_PRODUCTION})
@@ -27,7 +28,7 @@ LIMITING: Final = frozenset({Action.LIMIT_EXPORT, Action.LIMIT_PRODUCTION})
 
 _STEPS: Final = 10
 
-_BACK_BY_DEFAULT: Final = frozenset({Action.CHARGE, Action.DISCHARGE, Action.SET_MODE})
+_BACK_BY_DEFAULT: Final = frozenset({Action.CHARGE, Action.DISCHARGE, Action.SET_MODE, Action.EV_MODE})
 
 
 def state_of(action: Action, setting: str = "") -> str:

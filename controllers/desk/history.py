@@ -32,6 +32,12 @@ _FRAMES: Final = (
     " ORDER BY at DESC, rowid DESC LIMIT ?"
 )
 
+_CHARGING: Final = (
+    "SELECT at, device, what FROM ev_changes WHERE at < ? AND (? IS NULL OR device = ?)"
+    " AND what NOT LIKE 'limit %' ORDER BY at DESC LIMIT ?"
+)
+"""Limits of a charger follow the sun: they would hide everything else."""
+
 
 class History(Office):
     """The part of the desk that is about what has happened."""
@@ -50,6 +56,7 @@ class History(Office):
             *map(_transition, read(_TRANSITIONS, parameters)),
             *map(_task, read(_TASKS, parameters)),
             *map(_frame, read(_FRAMES, parameters)),
+            *map(_charging, read(_CHARGING, parameters)),
         ]
         return tuple(sorted(events, key=lambda event: -event.at)[:most])
 
@@ -85,6 +92,12 @@ def _frame(row: Row) -> EventRecord:
     at, device, task, frame = row
     what = f"frame {frame}"
     return EventRecord(at=cast("float", at), kind="frame", device=str(device), what=what, cause=str(task))
+
+
+def _charging(row: Row) -> EventRecord:
+    at, device, what = row
+    who = "person" if str(what).startswith("mode ") else "regulation"
+    return EventRecord(at=cast("float", at), kind="charging", device=str(device), what=str(what), cause=who)
 
 
 def _task(row: Row) -> EventRecord:

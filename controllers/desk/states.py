@@ -11,6 +11,8 @@ from controllers.claims.ledger import Ledger
 from controllers.claims.limits import is_limit
 from controllers.desk.office import told
 from controllers.desk.once import Once
+from controllers.evcharging.mode_handle import EV_MODE
+from controllers.evcharging.terms import EvMode
 from controllers.journal.values import words
 from controllers.orders import Wanted, check_hazard, needs_confirmation, wanted
 from controllers.people import (
@@ -27,8 +29,8 @@ from controllers.schedules.spans import TASK_PARAMETERS
 from controllers.states.budget import Budget
 from controllers.states.curtailment import Purpose
 from controllers.states.reconcile import Reconciler
-from controllers.views import claim_id, claim_record, device_record, state_record
-from sunhelm.devices.control import Action, Promise, Rung, Storage, Unknown, Value
+from controllers.views import claim_id, claim_record, device_record, mode_record, state_record
+from sunhelm.devices.control import Action, Mode, Promise, Rung, Storage, Unknown, Value
 
 _WHEN_DEAD = {
     Rung.TIMER: "when the controller dies, the device lets go by itself",
@@ -113,6 +115,9 @@ class States(Once):
         asked = wanted(command, config, loop.reconciler.device, owner=True)
         hazard = asked.handle.promise.hazard_of(asked.value)
         check_hazard(asked.handle.promise, hazard, command.action, config=config, confirmed=confirmed)
+        if loop.regulator is not None and isinstance(asked.value, Mode) and asked.state == EV_MODE:
+            await loop.regulator.choose(EvMode(asked.value.name))
+            return mode_record(loop.regulator)
         with told(command.device):
             await loop.reconciler.set_baseline(asked.state, asked.value)
         loop.wake()

@@ -33,9 +33,9 @@ class Memory:
     by our hand, and `asked_a` is the one that was sent and not seen yet; `order` is what we told it last,
     None when nothing of ours holds, and `order_seen` whether it has shown that. `failures` counts what it has
     not done, one after the other. `foreign` and `forgotten` are the times within the last hour at which
-    others, or nobody, took back what we had written. `held` says that somebody has stopped the vehicle that we had
-    started. `sights` are the latest readings of the house, without a gap; `begun_at` is when this process
-    began to look for them.
+    others, or nobody, took back what we had written. `held` says that somebody has stopped the vehicle that
+    we had started. `sights` are the latest readings of the house, without a gap; `begun_at` is when this
+    process began to look for them.
     """
 
     owner_a: float | None = None

@@ -68,6 +68,15 @@ SCHEMA: Final = (
         )""",
         "CREATE INDEX frames_at ON frames (at)",
     ),
+    (
+        """CREATE TABLE ev_chargers (
+            device TEXT PRIMARY KEY, serial TEXT NOT NULL, mode TEXT, document TEXT NOT NULL
+        ) WITHOUT ROWID""",
+        """CREATE TABLE ev_changes (
+            at REAL NOT NULL, device TEXT NOT NULL, what TEXT NOT NULL, counts INTEGER NOT NULL
+        )""",
+        "CREATE INDEX ev_changes_at ON ev_changes (at)",
+    ),
 )
 """The statements that make each version of the one before."""
 
@@ -97,4 +106,5 @@ def retention(now: float) -> tuple[tuple[str, tuple[object, ...]], ...]:
         ("DELETE FROM tasks WHERE outcome IS NOT NULL AND ended_at < ?", before),
         ("DELETE FROM schedules WHERE live = 0 AND touched_at < ?", before),
         ("DELETE FROM frames WHERE at < ?", before),
+        ("DELETE FROM ev_changes WHERE at < ?", before),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from pydantic import BeforeValidator, Field, PlainValidator
 
@@ -147,6 +147,17 @@ class ModeParameters(Section):
         return Mode(self.mode)
 
 
+class EvModeParameters(Section):
+    """For `ev_mode`."""
+
+    mode: Literal["off", "grid", "solar", "hybrid"]
+
+    def value(self, rated_power: float | None) -> Value:
+        """Return the mode."""
+        del rated_power
+        return Mode(self.mode)
+
+
 class SetParameters(Section):
     """For `set`: a setting of the family, and its value with its unit."""
 
@@ -166,6 +177,7 @@ Parameters = (
     | CurrentParameters
     | SocParameters
     | ModeParameters
+    | EvModeParameters
     | SetParameters
 )
 
@@ -177,6 +189,7 @@ PARAMETERS: Final[dict[Action, type[Parameters]]] = {
     Action.SET_CURRENT_LIMITS: CurrentParameters,
     Action.SET_SOC_LIMITS: SocParameters,
     Action.SET_MODE: ModeParameters,
+    Action.EV_MODE: EvModeParameters,
     Action.SET: SetParameters,
 }
 """The actions that a policy may ask for."""

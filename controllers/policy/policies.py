@@ -35,7 +35,8 @@ def _labels(value: object) -> object:
     return value
 
 
-def _url(value: object) -> SplitResult:
+def parse_url(value: object) -> SplitResult:
+    """Return the address of a service. Raises ValueError with a sentence that says what is allowed."""
     if isinstance(value, SplitResult):
         return value
     url = urlsplit(value) if isinstance(value, str) else urlsplit("")
@@ -66,7 +67,7 @@ class AlertmanagerSection(Section):
     on: its `--rules.alert.resend-delay`, or its evaluation interval where that is longer.
     """
 
-    url: Annotated[SplitResult, BeforeValidator(_url)] | None = None
+    url: Annotated[SplitResult, BeforeValidator(parse_url)] | None = None
     repeat_interval: Annotated[Seconds, Field(gt=0)] = 4 * 3600.0
     resend: Annotated[Seconds, Field(gt=0)] = 60.0
     heartbeat: HeartbeatSection | None = None

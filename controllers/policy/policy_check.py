@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import combinations
 from typing import Final
 
@@ -50,6 +50,20 @@ class PoliciesCheck:
         self._alertmanager = alertmanager
         self._groups = groups
         self._promises = {} if site is None else dict(self._known(site, promises))
+
+    def regulable(self, device: DeviceConfig) -> bool:
+        """Return whether a device is a charger that can be regulated; who cannot tell lets it be one."""
+        promises = self._promises.get(device.name)
+        return promises is None or any(Action.EV_MODE in each.actions for each in promises.values())
+
+    def regulated(self, chargers: Collection[str]) -> None:
+        """Let only these chargers have a mode: nobody regulates the others."""
+        self._promises = {
+            name: promises
+            if name in chargers
+            else {key: each for key, each in promises.items() if Action.EV_MODE not in each.actions}
+            for name, promises in self._promises.items()
+        }
 
     def policies(self) -> tuple[dict[str, Policy], dict[str, TaskPolicy]]:
         """Return the policies without mistakes, those that ask for a state and those for a task.

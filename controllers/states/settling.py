@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -30,13 +30,22 @@ _LASTING: Final = ("changed_by_someone_else", "keeps_forgetting")
 _log = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Lent:
+    """What a regulation has of one state: values that may be there by its hand, and what the owner had."""
+
+    values: tuple[Value, ...] = ()
+    owner: Value | None = None
+
+
 @dataclass(slots=True, kw_only=True)
 class Settling:
     """Takes the steps that bring single states of a device to what is asked, in a turn on it.
 
     `ours` are the values that policies ask of each state at all, `allowed` the actions that the site file
-    lets them ask. `defaults` is what the owner has without us, for when the journal cannot tell. `statuses`
-    is what is known of each state.
+    lets them ask. `defaults` is what the owner has without us, for when the journal cannot tell. `lent` tells
+    what else of ours may be found there: a regulation writes without a claim. `statuses` is what is known of
+    each state.
     """
 
     device: str
@@ -47,6 +56,7 @@ class Settling:
     ours: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
     allowed: Collection[str] = ()
     defaults: Mapping[str, Value] = field(default_factory=dict)
+    lent: Callable[[], Mapping[str, Lent]] = dict
     statuses: dict[str, Status] = field(default_factory=dict)
 
     def state(self, handle: Handle, demand: Demand, observed: Value | Unknown) -> State:
@@ -54,12 +64,14 @@ class Settling:
         now = self.time.now()
         kept = self.keeping.of(handle.promise.key)
         observed = _as_told(handle, kept, observed)
+        lent = self.lent().get(handle.promise.key, Lent())
+        ours = (*self.ours.get(handle.promise.key, ()), *lent.values)
         return State(
             asked=demand.value,
             baseline=kept.baseline,
             written=kept.written,
             observed=observed,
-            ours=() if handle.promise.key in self.keeping.states else self.ours.get(handle.promise.key, ()),
+            ours=lent.values if handle.promise.key in self.keeping.states else ours,
             foreign=len(kept.foreign),
             forgotten=len(kept.forgotten) if kept.proven else 0,
             stood_back=kept.stood_back,
@@ -124,7 +136,7 @@ class Settling:
         state, now = handle.promise.key, self.time.now()
         kept = self.keeping.of(state)
         adopted = replace(kept, baseline=step.value, proven=False if step.foreign else kept.proven)
-        default = self.defaults.get(state)
+        default = self.defaults.get(state, self.lent().get(state, Lent()).owner)
         if isinstance(step.value, Unknown) and default is not None and not isinstance(observed, Unknown):
             # It is one of ours that is found, and the owner has said what there would be without us.
             written = tuple(dict.fromkeys((*kept.written, observed)))

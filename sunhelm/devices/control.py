@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from typing import Final, Protocol, runtime_checkable
 
+from sunhelm.devices.charging import EvCharger
 from sunhelm.devices.clock import Deadline
 
 
@@ -38,6 +39,7 @@ class Action(StrEnum):
     RESET_WATCHDOG = "reset_watchdog"
     RESTART = "restart"
     RUN = "run"  # a task that only one family knows, by its name
+    EV_MODE = "ev_mode"  # where the energy of a vehicle comes from, regulated by the controller
 
 
 class Hazard(StrEnum):
@@ -441,6 +443,10 @@ class ControlledDevice(Protocol):
     @property
     def state_of_charge(self) -> Callable[[Deadline], Awaitable[float]] | None:
         """Reads the state of charge of its battery, 0 to 1, in a turn; None where it tells none."""
+
+    @property
+    def charger(self) -> EvCharger | None:
+        """The EV charger that it is; None where it is none that can be regulated."""
 
     @property
     def feedback(self) -> Mapping[str, int]:

@@ -26,7 +26,17 @@ from sunhelm.devices.sections import NAME, Account, DeviceSection, Location, Sit
 
 Entry = TypeVar("Entry", bound=BaseModel)
 
-SECTIONS: Final = ("site", "accounts", "devices", "web", "influxdb", "alertmanager", "groups", "policies")
+SECTIONS: Final = (
+    "site",
+    "accounts",
+    "devices",
+    "web",
+    "influxdb",
+    "alertmanager",
+    "groups",
+    "evcharging",
+    "policies",
+)
 """Every section that the file may have, whoever reads it."""
 
 

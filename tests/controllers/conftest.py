@@ -156,6 +156,7 @@ class FakeDevice:
     envelopes: Any = None
     watchdog: Any = None
     state_of_charge: Any = None
+    charger: Any = None
     feedback: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from sunhelm.devices.charging import EvCharger
 from sunhelm.devices.clock import Deadline
 from sunhelm.devices.control import (
     Action,
@@ -71,6 +72,7 @@ class CommandedDevice:
     envelopes: Envelopes | None = None
     watchdog: Watchdog | None = None
     state_of_charge: Callable[[Deadline], Awaitable[float]] | None = None
+    charger: EvCharger | None = None
     feedback: Mapping[str, int] = field(default_factory=dict)
 
     def turn(self, deadline: Deadline) -> AbstractAsyncContextManager[None]:

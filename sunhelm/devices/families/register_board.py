@@ -75,6 +75,22 @@ class RegisterBoard:
             raws.append(raw)
         return tuple(raws)
 
+    async def read_over(self, part: str, names: Sequence[str], deadline: Deadline) -> dict[str, float]:
+        """Return the values of registers by one request over all that lies between the first and the last.
+
+        They are in ascending order, and whole numbers; values are in base units, with our sign.
+        """
+        registers = [self.register(f"{part}.{name}") for name in names]
+        first, last = registers[0], registers[-1]
+        words = await self._ask(part, first, last, deadline)
+        values = {}
+        for name, register in zip(names, registers, strict=True):
+            start = register.address - first.address
+            raw = codec.unpack(register.type, words[start : start + register.type.words])
+            assert isinstance(raw, int)
+            values[name] = codec.value(register, raw)
+        return values
+
     async def read_value(self, place: str, deadline: Deadline) -> float:
         """Return the value of one register in its base unit, with our sign."""
         return codec.value(self.register(place), await self.read(place, deadline))
@@ -122,7 +138,9 @@ class RegisterBoard:
 
     async def _words(self, part: str, registers: Sequence[Register], deadline: Deadline) -> tuple[int, ...]:
         _check_row(registers)
-        first, last = registers[0], registers[-1]
+        return await self._ask(part, registers[0], registers[-1], deadline)
+
+    async def _ask(self, part: str, first: Register, last: Register, deadline: Deadline) -> tuple[int, ...]:
         unit = (await self.locate(part, deadline)).unit
         try:
             return await self.link.read(

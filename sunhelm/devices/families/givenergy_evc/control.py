@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from sunhelm.devices.charging import LEAST_A
 from sunhelm.devices.clock import Deadline
 from sunhelm.devices.control import UNKNOWN, CurrentLimits, Handle, Mode, Number, Promise, Unknown, Value
 from sunhelm.devices.errors import Rejected
 from sunhelm.devices.families.base import Family, RegisterFamily, Surroundings
 from sunhelm.devices.families.board_clock import BoardClock
 from sunhelm.devices.families.control import CommandedDevice, by_key, known_serial, promise
-from sunhelm.devices.families.givenergy_evc.family import LEAST_A, PART, greatest
+from sunhelm.devices.families.givenergy_evc.charger import BoardCharger
+from sunhelm.devices.families.givenergy_evc.family import PART, greatest
 from sunhelm.devices.families.register_board import RegisterBoard, open_board
 from sunhelm.devices.families.values import as_mode
 
@@ -48,6 +50,7 @@ def open_control(family: Family, config: DeviceConfig, surroundings: Surrounding
         serial=partial(_serial, board),
         handles=by_key(handles),
         tasks={"set_clock": BoardClock(clock, board, f"{PART}.clock", surroundings.zone, surroundings.clock)},
+        charger=BoardCharger(board),
     )
 
 

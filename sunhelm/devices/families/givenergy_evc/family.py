@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
+from sunhelm.devices.charging import LEAST_A
 from sunhelm.devices.families.base import RegisterFamily
 from sunhelm.devices.families.register_source import Values
 from sunhelm.devices.quantities import Quantity
 from sunhelm.devices.reading import Sample
 
 PART: Final = "charger"
-LEAST_A: Final = 6.0
-"""The least that a charger can offer to a vehicle, by the norm that all of them follow."""
-
 _GROUP: Final = "settings"
 _MOST_A: Final = 32.0
 _TENTHS_FROM: Final = 60
