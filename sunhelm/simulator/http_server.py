@@ -18,6 +18,7 @@ from sunhelm.simulator.request_log import Request as Logged
 from sunhelm.simulator.wire import Connection, OnPort, Port, Reply
 
 _MOST_BODY: Final = 1 << 20
+_NO_CONTENT: Final = 204
 _PHRASES: Final = {200: "OK", 302: "Found", 400: "Bad Request", 401: "Unauthorized", 404: "Not Found"}
 
 
@@ -65,6 +66,8 @@ class HttpResponse:
             kind, body = "text/html; charset=utf-8", self.content.encode()
         else:
             kind, body = "application/json; charset=utf-8", json.dumps(self.content).encode()
+        if self.status == _NO_CONTENT:
+            body = b""
         head = [
             f"HTTP/1.1 {self.status} {_PHRASES.get(self.status, 'Status')}",
             f"Date: {formatdate(date, usegmt=True)}",

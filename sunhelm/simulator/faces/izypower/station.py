@@ -66,7 +66,7 @@ class Charger:
     priority: bool = True
 
 
-@dataclass(slots=True)
+@dataclass
 class House:
     """What the owner has. `offline` are serial numbers of devices that tell the cloud nothing.
 
