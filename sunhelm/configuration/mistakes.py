@@ -76,11 +76,17 @@ def one_line(text: str) -> str:
 
 def did_you_mean(word: object, allowed: Iterable[str]) -> str:
     """Return " Did you mean ...?" with the nearest of `allowed`; nothing when none is near."""
+    near = nearest(word, allowed)
+    return f" Did you mean {found(near)}?" if near else ""
+
+
+def nearest(word: object, allowed: Iterable[str]) -> str:
+    """Return which of `allowed` somebody may have meant, whatever the case; empty when none is near."""
     if not isinstance(word, str):
         return ""
     by_lower = {name.lower(): name for name in allowed}
     near = difflib.get_close_matches(word[:_LONGEST].lower(), by_lower, n=1, cutoff=_SHARPNESS)
-    return f" Did you mean {found(by_lower[near[0]])}?" if near else ""
+    return by_lower[near[0]] if near else ""
 
 
 def listed(names: Iterable[str]) -> str:
