@@ -9,6 +9,7 @@ PEERS := $(patsubst %/requirements.in,%,$(wildcard tests/peers/*/requirements.in
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed-$(shell cat requirements-dev.txt pyproject.toml | sha256sum | cut -c 1-16)
 BENCH := build/bench/.installed-$(shell sha256sum < requirements.txt | cut -c 1-16)
+SPHINX := build/sphinx/.installed-$(shell sha256sum < requirements-docs.txt | cut -c 1-16)
 COMPILE = build/uv/bin/uv pip compile --universal --python-version 3.11 --generate-hashes \
 	--custom-compile-command 'make lock' --quiet $(UPGRADE)
 
@@ -37,7 +38,7 @@ test-full: $(INSTALLED) ## Run the tests, also those against independent client 
 	SUNHELM_PEERS=build/peers $(BIN)/pytest --numprocesses auto --dist loadscope $(ARGUMENTS)
 
 .PHONY: check
-check: $(INSTALLED) ## Check style, types, imports, alert rules and the Dockerfile.
+check: $(INSTALLED) site ## Check style, types, imports, alert rules, the Dockerfile and the docs.
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
@@ -50,8 +51,20 @@ golden: $(INSTALLED) ## Write the golden files anew; read the difference before 
 	$(BIN)/pytest -m "not peers" --update-golden $(ARGUMENTS)
 
 .PHONY: docs
-docs: $(INSTALLED) ## Generate the reference pages of docs/ from the data.
+docs: $(INSTALLED) ## Generate the pages of docs/ that are made of the data, and build the site.
 	$(BIN)/python docs/generate.py
+	@$(MAKE) --no-print-directory site
+
+.PHONY: site
+site: $(SPHINX) ## Build docs/ into build/docs, with no network; a link that leads nowhere fails.
+	build/sphinx/bin/sphinx-build --quiet --fail-on-warning --jobs auto \
+		--doctree-dir build/sphinx/doctrees docs build/docs
+	@echo "The docs are in build/docs/index.html."
+
+$(SPHINX): | $(INSTALLED)
+	@$(BIN)/python -m venv --clear build/sphinx
+	@build/sphinx/bin/python -m pip --quiet --disable-pip-version-check install --require-hashes -r requirements-docs.txt
+	@touch $@
 
 .PHONY: dashboards
 dashboards: $(INSTALLED) ## Generate the dashboards' JSON from dashboards/*.py.
@@ -84,6 +97,7 @@ lock: build/uv/bin/uv ## Resolve the requirements again; UPGRADE=--upgrade takes
 	$(COMPILE) pyproject.toml -o requirements.txt
 	$(COMPILE) pyproject.toml --group dev --constraint requirements.txt -o requirements-dev.txt
 	$(COMPILE) --group build --constraint requirements-dev.txt -o requirements-build.txt
+	$(COMPILE) --group docs -o requirements-docs.txt
 	for peer in $(PEERS); do $(subst 3.11,$$(cat $$peer/python 2>/dev/null || echo 3.11),$(COMPILE)) \
 		$$peer/requirements.in -o $$peer/requirements.txt; done
 

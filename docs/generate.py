@@ -13,8 +13,10 @@ from pathlib import Path
 
 import yaml
 from control import api_page, commands_page
-from layout import NOTICE, PROOF, RUNG, page, table
+from layout import NOTICE, PROOF, RUNG, page, seconds, table
 from overview import alerts_page, devices_page, families_page
+from programs import command_line_page
+from site_file import site_file_page
 
 from sunhelm.devices.families import FAMILIES, Family, RegisterFamily, load_family
 from sunhelm.devices.families.spec import FamilySpec, Part, Writable
@@ -42,6 +44,8 @@ def pages() -> Iterator[tuple[Path, str]]:
         yield REFERENCE / "families" / f"{name}.md", family_page(load_family(name))
     yield REFERENCE / "commands.md", commands_page()
     yield REFERENCE / "api.md", api_page()
+    yield REFERENCE / "command-line.md", command_line_page()
+    yield REFERENCE / "site-file.md", site_file_page()
 
 
 def metrics_page() -> str:
@@ -210,8 +214,8 @@ def _controls(spec: FamilySpec) -> Iterator[str]:
 
 
 def _when_it_dies(writable: Writable) -> str:
-    lets_go = f"; its set points are let go after {_seconds(writable.reverts)}" if writable.reverts else ""
-    renewed = f"; written again every {_seconds(writable.renew)}" if writable.renew else ""
+    lets_go = f"; its set points are let go after {seconds(writable.reverts)}" if writable.reverts else ""
+    renewed = f"; written again every {seconds(writable.renew)}" if writable.renew else ""
     return RUNG[writable.rung] + lets_go + renewed
 
 
@@ -238,17 +242,17 @@ def _settings(spec: FamilySpec) -> str:
         ("Models", ", ".join(spec.models)),
         ("Clients", _clients(spec) if links else ""),
         ("Registers a request", request),
-        ("Pause between requests", _seconds(pacing.pause) if pacing.pause else ""),
-        *((f"Least time between requests `{kind}`", _seconds(time)) for kind, time in pacing.between.items()),
-        ("Longest wait for an answer", _seconds(pacing.timeout) if links else ""),
-        ("The device renews its values", f"every {_seconds(spec.refresh)}"),
-        ("A read takes at most", _seconds(spec.deadline)),
+        ("Pause between requests", seconds(pacing.pause) if pacing.pause else ""),
+        *((f"Least time between requests `{kind}`", seconds(time)) for kind, time in pacing.between.items()),
+        ("Longest wait for an answer", seconds(pacing.timeout) if links else ""),
+        ("The device renews its values", f"every {seconds(spec.refresh)}"),
+        ("A read takes at most", seconds(spec.deadline)),
         (
             "Recommended scrape",
-            f"every {_seconds(spec.scrape.interval)}, within {_seconds(spec.scrape.timeout)}",
+            f"every {seconds(spec.scrape.interval)}, within {seconds(spec.scrape.timeout)}",
         ),
         *(
-            (f"Group `{group}`", f"every {_seconds(period)}" if period else "every scrape")
+            (f"Group `{group}`", f"every {seconds(period)}" if period else "every scrape")
             for group, period in spec.tiers.items()
         ),
     ]
@@ -346,14 +350,6 @@ def _labels(quantity: Quantity) -> str:
 
 def _meaning(quantity: Quantity) -> str:
     return f"{quantity.help} {quantity.sign.capitalize()}." if quantity.sign else quantity.help
-
-
-def _seconds(value: float) -> str:
-    if value >= 3600:
-        return f"{value / 3600:g} h"
-    if value >= 60:
-        return f"{value / 60:g} min"
-    return f"{value:g} s" if value >= 1 or not value else f"{value * 1000:g} ms"
 
 
 def _listed(title: str, lines: Iterable[str]) -> Iterator[str]:

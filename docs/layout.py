@@ -31,3 +31,12 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def toctree(pages: Iterable[str]) -> str:
     """Return what puts these pages below this one in the site's navigation; people do not see it."""
     return "\n".join(("```{toctree}", ":hidden:", "", *pages, "```"))
+
+
+def seconds(value: float) -> str:
+    """Return a time as people read it."""
+    if value >= 3600:
+        return f"{value / 3600:g} h"
+    if value >= 60:
+        return f"{value / 60:g} min"
+    return f"{value:g} s" if value >= 1 or not value else f"{value * 1000:g} ms"

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 from urllib.parse import SplitResult
 
@@ -19,20 +20,18 @@ from exporter.instruments import Instruments
 from exporter.openings import open_targets
 from exporter.targets import Targets
 from sunhelm import __version__
-from sunhelm.configuration.mistakes import ConfigurationError, Mistake
 from sunhelm.devices.clock import SYSTEM_CLOCK
 from sunhelm.devices.families import Accounts
 from sunhelm.devices.links.turns import RuntimeDirectoryError, Turns, runtime_directory
 from sunhelm.devices.site import Site
-from sunhelm.service.check import WRONG, check_answer
 from sunhelm.service.flags import ServiceFlags, service_parser
 from sunhelm.service.health import Health
-from sunhelm.service.logs import configure_logs
 from sunhelm.service.metrics import ProcessMetrics
 from sunhelm.service.process import keep_for_good, told_to_stop
+from sunhelm.service.program import load_all, run_program
 from sunhelm.service.reload import Reloader
 from sunhelm.service.web import ListenError, WebServer, create_application
-from sunhelm.service.webconfig_file import WebConfigFile, load_web_config
+from sunhelm.service.webconfig_file import WebConfigFile
 
 PROGRAM: Final = "sunhelm-exporter"
 NAME: Final = "Sunhelm exporter"
@@ -52,26 +51,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0 is an end by SIGTERM or SIGINT, 1 an address or directory that cannot be used, 2 a wrong
     configuration or wrong flags.
     """
-    parser = _parser()
-    parsed = parser.parse_args(arguments)
-    flags = ServiceFlags.of(parsed)
-    if flags.json and not flags.config_check:
-        parser.error("--json needs --config.check")
-    if flags.config_check:
-        return _check(flags)
-    configure_logs(flags.log_level, flags.log_format)
-    try:
-        asyncio.run(_serve(flags, parsed))
-    except ConfigurationError as error:
-        sys.stderr.write(f"{error}\n")
-        return WRONG
-    except (ListenError, RuntimeDirectoryError) as error:
-        sys.stderr.write(f"{PROGRAM}: {error}\n")
-        return 1
-    return 0
+    unusable = (ListenError, RuntimeDirectoryError)
+    return run_program(command_line(), arguments, load_configuration, _serve, unusable=unusable)
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_line() -> argparse.ArgumentParser:
+    """Return what the command line of the exporter takes."""
     parser = service_parser(PROGRAM, _DESCRIPTION, listen=_LISTEN)
     probes = parser.add_argument_group("probes")
     probes.add_argument(
@@ -98,41 +83,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _load(flags: ServiceFlags) -> Configuration:
-    """Load the site file and look at the web configuration file, which the server follows by itself.
-
-    Raises ConfigurationError with the mistakes of both.
-    """
-    mistakes: list[Mistake] = []
-    if flags.web_config_file is not None:
-        try:
-            load_web_config(flags.web_config_file)
-        except ConfigurationError as error:
-            mistakes += error.mistakes
-    try:
-        configuration = load_configuration(flags.config_file, expand_environment=flags.expand_environment)
-    except ConfigurationError as error:
-        raise ConfigurationError([*mistakes, *error.mistakes]) from None
-    if mistakes:
-        raise ConfigurationError(mistakes)
-    return configuration
-
-
-def _check(flags: ServiceFlags) -> int:
-    """Validate what a start with these flags would read, and say what is wrong."""
-    files = [file for file in (flags.config_file, flags.web_config_file) if file is not None]
-    mistakes: Sequence[Mistake] = ()
-    try:
-        _load(flags)
-    except ConfigurationError as error:
-        mistakes = error.mistakes
-    answer, status = check_answer(files, mistakes, as_json=flags.json)
-    sys.stdout.write(f"{answer}\n")
-    return status
-
-
 async def _serve(flags: ServiceFlags, parsed: argparse.Namespace) -> None:
-    configuration = _load(flags)
+    load = partial(load_all, flags, load_configuration)
+    configuration = load()
     web_config = None if flags.web_config_file is None else WebConfigFile(flags.web_config_file)
     turns = Turns(runtime_directory(flags.runtime_directory))
     process = ProcessMetrics("sunhelm_exporter")
@@ -157,7 +110,7 @@ async def _serve(flags: ServiceFlags, parsed: argparse.Namespace) -> None:
         exporter.all_devices = parsed.all_devices or configuration.web.all_devices
 
     async def reload() -> None:
-        await apply(await asyncio.to_thread(_load, flags))
+        await apply(await asyncio.to_thread(load))
 
     try:
         await apply(configuration)

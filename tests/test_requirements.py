@@ -25,11 +25,11 @@ def project(root: Path) -> Any:
     return tomllib.loads((root / "pyproject.toml").read_text())
 
 
-@pytest.mark.parametrize("file", ["requirements.txt", "requirements-build.txt", "requirements-dev.txt"])
+@pytest.mark.parametrize("file", [f"requirements{part}.txt" for part in ("", "-build", "-dev", "-docs")])
 def test_every_requirement_is_pinned_by_hash_and_names_no_index(root: Path, file: str) -> None:
     text = (root / file).read_text()
     lines = [line for line in text.splitlines() if line and not line.startswith((" ", "#"))]
-    assert len(lines) == len(pins(root / file))
+    assert len(lines) == len(PIN.findall(text))
     assert "://" not in text
     assert "--index-url" not in text
 
@@ -42,6 +42,7 @@ def test_the_pins_satisfy_what_the_project_asks_for(root: Path, project: Any) ->
         ("requirements.txt", runtime),
         ("requirements-build.txt", build),
         ("requirements-dev.txt", runtime + build + development),
+        ("requirements-docs.txt", project["dependency-groups"]["docs"]),
     ):
         pinned = pins(root / file)
         for requirement in map(Requirement, wanted):
