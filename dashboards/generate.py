@@ -11,7 +11,7 @@ from typing import Any, Final
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from dashboards import battery, clouds, control, devices, grid, inverter, site
+from dashboards import battery, clouds, control, devices, grid, inverter, site, tariff, together
 
 FOLDER: Final = Path(__file__).parent / "json"
 DASHBOARDS: Final[Mapping[str, Callable[[], Dashboard]]] = MappingProxyType(
@@ -23,6 +23,8 @@ DASHBOARDS: Final[Mapping[str, Callable[[], Dashboard]]] = MappingProxyType(
         "grid": grid.build,
         "inverter": inverter.build,
         "site": site.build,
+        "tariff": tariff.build,
+        "together": together.build,
     }
 )
 """What each file of the folder is made by."""

@@ -26,11 +26,11 @@ from dashboards.queries import (
     commanded,
     curtailing_alerts,
     export_limit,
-    feed_in_price,
     highest_voltage,
     outflow,
     power,
     power_now,
+    price,
     reasons_for_no_export,
 )
 
@@ -100,7 +100,7 @@ def _now() -> tuple[stat.Panel, ...]:
         panel(
             Frame("Feed-in price", "What a kWh sent to the grid brings now.", _NO_PRICE, 4, 5),
             "none",
-            Series("Price", f"min({feed_in_price()})"),
+            Series("Price", f"min({price('feed_in')})"),
             _PRICE_STEPS,
         ).decimals(3),
         panel(
@@ -178,7 +178,7 @@ def _price() -> timeseries.Panel:
     return chart(
         Frame("Feed-in price", "What a kWh sent to the grid brings. Below 0 it costs.", _NO_PRICE, 8, 8),
         "none",
-        [Series("{{device}} {{currency}}", feed_in_price(), step)],
+        [Series("{{device}} {{currency}}", price("feed_in"), step)],
         line_width=2,
     ).decimals(3)
 

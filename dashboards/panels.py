@@ -36,6 +36,22 @@ DEVICE_STATES: Final[Mapping[int, tuple[str, str]]] = {
 }
 """Name and colour of each value of `queries.device_state`."""
 
+BELOW_ZERO: Final[Mapping[str, object]] = {"custom.transform": "negative-Y"}
+"""What draws a series of a chart downward."""
+
+LINE: Final[Mapping[str, object]] = {
+    "custom.stacking": {"mode": "none"},
+    "custom.fillOpacity": 0,
+    "custom.lineWidth": 2,
+}
+"""What draws a series of a stacked chart as a line."""
+
+NO_RULES: Final = "No energy yet: are the recording rules loaded (alerts/recording.yml)?"
+"""Why a panel of energy is empty."""
+
+DAYS: Final = 6
+"""Whole days before today in the panels by day."""
+
 Steps = Mapping[float | None, str]
 """A colour from each value on; None is the colour below all of them."""
 
@@ -178,6 +194,13 @@ def bars(panel: timeseries.Panel) -> timeseries.Panel:
     """Draw each value as a bar that begins at its time: a day from its midnight on."""
     panel.draw_style(look.GraphDrawStyle.BARS).bar_alignment(look.BarAlignment.AFTER)
     return panel.bar_width_factor(0.8).fill_opacity(80)
+
+
+def numbered(panel: table.Panel, label: str) -> table.Panel:
+    """Let a table sort a label as the number that it is."""
+    conversions = [{"targetField": label.capitalize(), "destinationType": "number"}]
+    options = {"fields": {}, "conversions": conversions}
+    return panel.with_transformation(model.DataTransformerConfig(id_val="convertFieldType", options=options))
 
 
 def listing(frame: Frame, columns: Sequence[Series], labels: Sequence[str]) -> table.Panel:

@@ -55,8 +55,8 @@ def outflow(what: Source | Point) -> str:
     return f"clamp_min(-{power(what)}, 0)"
 
 
-def energy_of_day(what: Energy) -> str:
-    """Return the kWh of the day that begins at the evaluated instant.
+def energy_of_day(what: Energy, *, by_device: bool = False) -> str:
+    """Return the kWh of the day that begins at the evaluated instant; of all devices, or of each.
 
     With a step of one day Grafana evaluates at midnight of the dashboard's time zone, so that this is the
     energy of each day, and of today so far. A device without a counter has its power integrated.
@@ -64,12 +64,45 @@ def energy_of_day(what: Energy) -> str:
     devices = GRID_METER if what.startswith(("grid", "load")) else DEVICES
     counted = chosen(f"device:solar_{what}_kwh:last1d", devices=devices)
     integrated = chosen(f"device:solar_{what}_kwh:integral1m", devices=devices)
-    return f"sum(increase({counted}[1d] offset -1d) or sum_over_time({integrated}[1d] offset -1d))"
+    combine = "sum by (device) " if by_device else "sum"
+    return f"{combine}(increase({counted}[1d] offset -1d) or sum_over_time({integrated}[1d] offset -1d))"
 
 
 def share_not(part: Energy, whole: Energy) -> str:
     """Return how much of the day's `whole` was not `part`: 0 to 1."""
     return f"clamp(1 - {energy_of_day(part)} / {energy_of_day(whole)}, 0, 1)"
+
+
+Money = Literal["grid_import", "grid_export", "load_consumption"]
+"""What costs something, or brings something: an empty house without PV pays for all of its consumption."""
+
+
+def money_of_day(what: Money) -> str:
+    """Return what the energy of the day that begins at the evaluated instant costs or brings, by currency."""
+    integrated = chosen(f"device:solar_{what}_money:integral1m", devices=GRID_METER)
+    return f"sum by (currency) (sum_over_time({integrated}[1d] offset -1d))"
+
+
+def price(of: Literal["import", "feed_in", "import_ahead", "feed_in_ahead"]) -> str:
+    """Return the price of a kWh now, or for each of the next hours, by currency."""
+    by = "currency, hours" if of.endswith("ahead") else "device, currency"
+    return f"max by ({by}) ({chosen(f'solar_tariff_{of}_price_per_kwh')})"
+
+
+def money_per_hour() -> str:
+    """Return what an hour like this moment costs, by currency; negative when it brings something."""
+    bought = f"max by (currency) ({chosen('solar_tariff_import_price_per_kwh')})"
+    sold = f"max by (currency) ({chosen('solar_tariff_feed_in_price_per_kwh')})"
+    cost, revenue = (
+        f"{price} * on () group_left () {power} / 1000"
+        for price, power in ((bought, inflow("grid")), (sold, outflow("grid")))
+    )
+    return f"{cost} - {revenue}"
+
+
+def until_price_changes(of: Literal["import", "feed_in"]) -> str:
+    """Return the seconds until the price changes next."""
+    return f"min({chosen(f'solar_tariff_{of}_next_change_timestamp_seconds')}) - time()"
 
 
 def device_state() -> str:
@@ -137,11 +170,6 @@ def highest_voltage() -> str:
     return f"max({chosen('solar_grid_phase_voltage_volts')})"
 
 
-def feed_in_price() -> str:
-    """Return the price of a kWh sent to the grid, by device and currency."""
-    return f"max by (device, currency) ({chosen('solar_tariff_feed_in_price_per_kwh')})"
-
-
 def curtailing_alerts() -> str:
     """Return 1 for each alert that fires and that the controller listens to."""
     return chosen("ALERTS", 'alertstate="firing"', 'control="sunhelm"')
@@ -163,7 +191,7 @@ def reasons_for_no_export() -> str:
         "The battery takes it": f"{outflow('battery')} > bool 200",
         "The voltage is high": f"{highest_voltage()} > bool 250",
         "The frequency is high": f"{frequency} > bool 50.2",
-        "The price is below 0": f"min({feed_in_price()}) < bool 0",
+        "The price is below 0": f"min({price('feed_in')}) < bool 0",
         "An alert curtails": f"(sum({curtailing_alerts()}) or vector(0)) > bool 0",
     }
     return " or ".join(
@@ -245,6 +273,17 @@ def strings_silent() -> str:
 def value_of_inverter(metric: str) -> str:
     """Return one series a device."""
     return f"max by (device) ({chosen(metric)})"
+
+
+def share_of_inverter(metric: str) -> str:
+    """Return what each device adds to the sum of all: 0 to 1."""
+    each = f"clamp_min({value_of_inverter(metric)}, 0)"
+    return f"{each} / on () group_left () (sum({each}) > 0)"
+
+
+def of_rated_power(metric: str) -> str:
+    """Return the power of each device as a part of its rated power."""
+    return f"{value_of_inverter(metric)} / {value_of_inverter('solar_rated_power_watts')}"
 
 
 def inverter_losses() -> str:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final
 
 from grafana_foundation_sdk.builders import bargauge, stat, table, timeseries
 from grafana_foundation_sdk.models import dashboard as model
-from grafana_foundation_sdk.models.common import VisibilityMode
 
+from dashboards.energy import share_today, shares_by_day
 from dashboards.panels import (
+    BELOW_ZERO,
     COLOURS,
+    DAYS,
     DEVICE_STATES,
+    LINE,
+    NO_RULES,
     Frame,
     Series,
     Steps,
@@ -37,22 +40,9 @@ from dashboards.queries import (
     outflow,
     power,
     power_now,
-    share_not,
 )
 
-_DAYS: Final = 6
-"""Whole days before today in the panels by day."""
-
-_NO_RULES: Final = "No energy yet: are the recording rules loaded (alerts/recording.yml)?"
-
-_BELOW_ZERO: Final[Mapping[str, object]] = {"custom.transform": "negative-Y"}
-_LINE: Final[Mapping[str, object]] = {
-    "custom.stacking": {"mode": "none"},
-    "custom.fillOpacity": 0,
-    "custom.lineWidth": 2,
-}
 _CHARGE_STEPS: Final[Steps] = {None: "red", 0.1: "orange", 0.25: "green"}
-_SHARE_STEPS: Final[Steps] = {None: "orange", 0.4: "yellow", 0.7: "green"}
 
 
 def build() -> model.Dashboard:
@@ -66,8 +56,8 @@ def build() -> model.Dashboard:
     return filled(
         board,
         {
-            "Now": (*_power_now(), _charge_now(), _self_sufficiency_today(), _power(), _battery()),
-            "Energy": (_energy_today(), _energy_by_day(), _shares_by_day()),
+            "Now": (*_power_now(), _charge_now(), share_today("Self-sufficiency", 4), _power(), _battery()),
+            "Energy": (_energy_today(), _energy_by_day(), shares_by_day(8)),
             "Grid and PV strings": (_voltage(), _frequency(), _strings()),
             "Devices": (_devices(),),
         },
@@ -124,22 +114,6 @@ def _charge_now() -> bargauge.Panel:
     )
 
 
-def _self_sufficiency_today() -> bargauge.Panel:
-    panel = share(
-        Frame(
-            "Self-sufficiency today",
-            "The part of today's consumption that was not imported.",
-            _NO_RULES,
-            4,
-            5,
-        ),
-        [Series("Self-sufficiency", share_not("grid_import", "load_consumption"))],
-        _SHARE_STEPS,
-        now=False,
-    )
-    return of_each_day(panel, days=0)
-
-
 def _power() -> timeseries.Panel:
     panel = chart(
         Frame(
@@ -155,9 +129,9 @@ def _power() -> timeseries.Panel:
             Series("PV", inflow("pv")),
             Series("Battery discharge", inflow("battery")),
             Series("Grid import", inflow("grid")),
-            Series("Battery charge", outflow("battery"), _BELOW_ZERO),
-            Series("Grid export", outflow("grid"), _BELOW_ZERO),
-            Series("Load", power("load"), _LINE),
+            Series("Battery charge", outflow("battery"), BELOW_ZERO),
+            Series("Grid export", outflow("grid"), BELOW_ZERO),
+            Series("Load", power("load"), LINE),
         ],
     )
     return stacked(panel, opacity=70)
@@ -201,7 +175,7 @@ def _energy_today() -> stat.Panel:
         Frame(
             "Energy today",
             "kWh since midnight, counted by the devices; from the power where a device has no counter.",
-            _NO_RULES,
+            NO_RULES,
             24,
             4,
         ),
@@ -225,7 +199,7 @@ def _energy_by_day() -> timeseries.Panel:
         Frame(
             "Energy by day",
             "Above zero where the energy came from, below it where it went. A bar begins at midnight.",
-            _NO_RULES,
+            NO_RULES,
             16,
             10,
         ),
@@ -234,32 +208,12 @@ def _energy_by_day() -> timeseries.Panel:
             Series("PV", energy_of_day("pv_production")),
             Series("Battery discharge", energy_of_day("battery_discharge")),
             Series("Grid import", energy_of_day("grid_import")),
-            Series("Consumption", energy_of_day("load_consumption"), _BELOW_ZERO),
-            Series("Battery charge", energy_of_day("battery_charge"), _BELOW_ZERO),
-            Series("Grid export", energy_of_day("grid_export"), _BELOW_ZERO),
+            Series("Consumption", energy_of_day("load_consumption"), BELOW_ZERO),
+            Series("Battery charge", energy_of_day("battery_charge"), BELOW_ZERO),
+            Series("Grid export", energy_of_day("grid_export"), BELOW_ZERO),
         ],
     )
-    return of_each_day(bars(stacked(panel, opacity=80)), days=_DAYS).decimals(1)
-
-
-def _shares_by_day() -> timeseries.Panel:
-    panel = chart(
-        Frame(
-            "Self-sufficiency by day",
-            "Self-sufficiency: the part of the consumption that was not imported. Self-consumption: the part "
-            "of the PV production that was not exported.",
-            _NO_RULES,
-            8,
-            10,
-        ),
-        "percentunit",
-        [
-            Series("Self-sufficiency", share_not("grid_import", "load_consumption")),
-            Series("Self-consumption", share_not("grid_export", "pv_production")),
-        ],
-        line_width=2,
-    )
-    return of_each_day(panel, days=_DAYS).min(0).max(1).show_points(VisibilityMode.ALWAYS).point_size(8)
+    return of_each_day(bars(stacked(panel, opacity=80)), days=DAYS).decimals(1)
 
 
 def _voltage() -> timeseries.Panel:
