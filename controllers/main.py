@@ -20,7 +20,6 @@ from controllers.evcharging.readings import open_readings
 from controllers.journal.journal import Journal, JournalError
 from controllers.metrics import PREFIX, ControllerCollector, Counts
 from sunhelm import __version__
-from sunhelm.configuration.mistakes import ConfigurationError, Mistake
 from sunhelm.configuration.secrets import SecretFile
 from sunhelm.devices.clock import SYSTEM_CLOCK
 from sunhelm.devices.control import ControlledDevice
@@ -28,15 +27,14 @@ from sunhelm.devices.controlled import open_controlled
 from sunhelm.devices.device_config import DeviceConfig
 from sunhelm.devices.links.turns import RuntimeDirectoryError, Turns, runtime_directory
 from sunhelm.devices.site import Site
-from sunhelm.service.check import WRONG, check_answer
 from sunhelm.service.flags import ServiceFlags, service_parser
 from sunhelm.service.health import Health
-from sunhelm.service.logs import configure_logs
 from sunhelm.service.metrics import ProcessMetrics
 from sunhelm.service.process import told_to_stop
+from sunhelm.service.program import load_all, run_program
 from sunhelm.service.reload import Reloader
 from sunhelm.service.web import ListenError, WebServer, create_application
-from sunhelm.service.webconfig_file import WebConfigFile, load_web_config
+from sunhelm.service.webconfig_file import WebConfigFile
 
 PROGRAM: Final = "sunhelm-controller"
 NAME: Final = "Sunhelm controller"
@@ -57,26 +55,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0 is an end by SIGTERM or SIGINT, 1 an address or directory that cannot be used, 2 a wrong
     configuration or wrong flags.
     """
-    parser = command_line()
-    parsed = parser.parse_args(arguments)
-    flags = ServiceFlags.of(parsed)
-    if flags.json and not flags.config_check:
-        parser.error("--json needs --config.check")
-    if flags.config_check:
-        return _check(flags)
-    configure_logs(flags.log_level, flags.log_format)
-    try:
-        asyncio.run(_serve(flags, parsed))
-    except ConfigurationError as error:
-        sys.stderr.write(f"{error}\n")
-        return WRONG
-    except DoorError as error:
-        sys.stderr.write(f"{PROGRAM}: {error}\n")
-        return WRONG
-    except (ListenError, RuntimeDirectoryError, JournalError) as error:
-        sys.stderr.write(f"{PROGRAM}: {error}\n")
-        return 1
-    return 0
+    unusable = (ListenError, RuntimeDirectoryError, JournalError)
+    return run_program(
+        command_line(), arguments, load_configuration, _serve, wrong=DoorError, unusable=unusable
+    )
 
 
 def command_line() -> argparse.ArgumentParser:
@@ -115,27 +97,8 @@ def command_line() -> argparse.ArgumentParser:
     return parser
 
 
-def _check(flags: ServiceFlags) -> int:
-    """Validate what a start with these flags would read, and say what is wrong."""
-    files = [flags.config_file]
-    mistakes: list[Mistake] = []
-    try:
-        load_configuration(flags.config_file, expand_environment=flags.expand_environment)
-    except ConfigurationError as error:
-        mistakes += error.mistakes
-    if flags.web_config_file is not None:
-        files.append(flags.web_config_file)
-        try:
-            load_web_config(flags.web_config_file)
-        except ConfigurationError as error:
-            mistakes += error.mistakes
-    answer, status = check_answer(files, mistakes, as_json=flags.json)
-    sys.stdout.write(f"{answer}\n")
-    return status
-
-
 async def _serve(flags: ServiceFlags, parsed: argparse.Namespace) -> None:
-    load = partial(load_configuration, flags.config_file, expand_environment=flags.expand_environment)
+    load = partial(load_all, flags, load_configuration)
     configuration = load()
     web_config = None if flags.web_config_file is None else WebConfigFile(flags.web_config_file)
     door = Door(
