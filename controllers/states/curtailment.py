@@ -48,15 +48,21 @@ class Rest:
 
 @dataclass(frozen=True, slots=True)
 class Forget:
-    """The device is the owner's again: what was kept of it can go."""
+    """What was kept can go: the device is the owner's again, or that of somebody else (`foreign`)."""
+
+    foreign: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Adopt:
-    """Keep this as the owner's value; `foreign` when it replaces one that was kept."""
+    """Keep this as the owner's value; `foreign` when somebody else has changed what was there.
+
+    With `replaced`, what is observed is no owner's value but an order, which ours may take the place of.
+    """
 
     value: Value | Unknown
     foreign: bool = False
+    replaced: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +118,14 @@ class State:
         return limited(self.asked, self.baseline)
 
 
+def owners(value: Value) -> Value:
+    """Return what can be the owner's own of a value: an order to charge or discharge is none.
+
+    It is for a time. Given back at the end of a claim, it would force the battery for good.
+    """
+    return SelfConsumption() if _forces(value) else value
+
+
 def limited(asked: Value, baseline: Value | Unknown | None) -> Value:
     """Return what is asked, as far as the owner's own value allows it."""
     if baseline is None or isinstance(baseline, Unknown) or not is_limit(asked):
@@ -142,6 +156,8 @@ def decide(state: State, equal: Equal) -> Step:
         return StandBack(state.stood_back)
     if isinstance(state.observed, Unknown):
         return StandBack("unreadable")
+    if _forces(state.baseline) or (state.baseline in (None, UNKNOWN) and _forces(state.observed)):
+        return Adopt(SelfConsumption())
     if state.baseline is None:
         return _first(state, state.observed, equal)
     if isinstance(state.baseline, Unknown):
@@ -157,9 +173,7 @@ def _first(state: State, observed: Value, equal: Equal) -> Step:
 def _with_baseline(state: State, baseline: Value, observed: Value, equal: Equal) -> Step:
     desired = baseline if state.asked is None else limited(state.asked, baseline)
     if equal(desired, observed):
-        if state.asked is None:
-            return Forget()
-        return Write(desired, observed, Purpose.RENEW) if state.renew and state.written else Rest()
+        return _held(state, desired, observed)
     is_ours = any(equal(value, observed) for value in state.written)
     if state.torn and not is_ours and not equal(baseline, observed):
         return Write(desired, observed, Purpose.RESTORE if state.asked is None else Purpose.REPEAT)
@@ -172,12 +186,38 @@ def _with_baseline(state: State, baseline: Value, observed: Value, equal: Equal)
         if state.asked is None:
             return Write(desired, observed, Purpose.RESTORE)
         return Write(desired, observed, Purpose.CHANGE)
+    if _forces(observed):
+        return _forced_by_another(state, baseline, desired, observed)
     if not state.written:
         return Adopt(observed)
     theirs = observed if state.asked is None else limited(state.asked, observed)
     if state.foreign and not equal(theirs, observed):
         return StandBack("changed_by_someone_else")
     return Adopt(observed, foreign=True)
+
+
+def _held(state: State, desired: Value, observed: Value) -> Step:
+    """Return what is left to do where the device holds what it shall."""
+    if state.asked is None:
+        return Forget()
+    if _forces(observed) and not state.written:
+        return Write(desired, observed, Purpose.BEGIN)  # an order of nobody, which nobody would end
+    return Write(desired, observed, Purpose.RENEW) if state.renew and state.written else Rest()
+
+
+def _forced_by_another(state: State, baseline: Value, desired: Value, observed: Value) -> Step:
+    """Take the place of an order that is not ours, once an hour; with nobody who asks, leave it alone."""
+    if state.asked is None:
+        return Forget(foreign=True)
+    if not state.written:
+        return Write(desired, observed, Purpose.BEGIN)
+    if state.foreign:
+        return StandBack("changed_by_someone_else")
+    return Adopt(baseline, foreign=True, replaced=True)
+
+
+def _forces(value: Value | Unknown | None) -> bool:
+    return isinstance(value, Charge | Discharge)
 
 
 def _changes(state: State, purpose: Purpose) -> bool:
@@ -189,7 +229,7 @@ def _without_baseline(state: State, observed: Value, equal: Equal) -> Step:
     if state.asked is None:
         return StandBack("baseline_unknown")
     if equal(state.asked, observed):
-        return Write(state.asked, observed, Purpose.RENEW) if state.renew and state.written else Rest()
+        return _held(state, state.asked, observed)
     if not is_limit(state.asked) or loosens(state.asked, than=observed):
         return StandBack("baseline_unknown")
     return Write(state.asked, observed, Purpose.CHANGE if state.written else Purpose.BEGIN)

@@ -17,6 +17,7 @@ from controllers.claims.demand import Demand
 from controllers.journal.journal import Journal
 from controllers.journal.records import Kept
 from controllers.states.budget import Budget
+from controllers.states.curtailment import owners
 from controllers.states.keeping import Keeping
 from controllers.states.leases import renewal_s
 from controllers.states.settling import Settling
@@ -145,8 +146,10 @@ class Reconciler:
         """Let a person say what the owner's value is; ends standing back. Raises DeviceError.
 
         With `written`, the device gets it in place of what is found there, whatever that is; so it does where
-        it was not known before whether that is the owner's.
+        it was not known before whether that is the owner's. An order to charge or discharge is nobody's own:
+        in its place, the battery is left to itself.
         """
+        value = owners(value)
         async with self.hands, self.device.turn(Deadline.after(EXCHANGE_S, self._clock)):
             await self.keeping.identify(self._clock)
             kept = self.keeping.of(state)

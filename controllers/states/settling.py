@@ -124,9 +124,12 @@ class Settling:
             _log.warning("stands_back", device=self.device, state=state, reason=reason)
         self.statuses[state].stands_back = reason
         match step:
-            case Forget():
+            case Forget(foreign):
                 await self.keeping.keep(state, Kept())
-                _log.info("restored", device=self.device, state=state, value=words(kept.baseline))
+                if foreign:
+                    self._was_foreign(state, self.statuses[state].observed)
+                else:
+                    _log.info("restored", device=self.device, state=state, value=words(kept.baseline))
                 self.statuses[state].desired = None
                 self.statuses[state].written = None
             case StandBack() if reason in _LASTING and not kept.stood_back:
@@ -141,11 +144,16 @@ class Settling:
             # It is one of ours that is found, and the owner has said what there would be without us.
             written = tuple(dict.fromkeys((*kept.written, observed)))
             adopted = replace(adopted, baseline=default, written=written)
+        if step.replaced and not isinstance(observed, Unknown):
+            adopted = replace(adopted, written=tuple(dict.fromkeys((*kept.written, observed))))
         if step.foreign:
             adopted = replace(adopted, foreign=(*kept.foreign, now))
-            self.observer.foreign(self.device, state)
-            _log.warning("foreign_write", device=self.device, state=state, value=words(step.value))
+            self._was_foreign(state, observed if step.replaced else step.value)
         await self.keeping.keep(state, adopted)
+
+    def _was_foreign(self, state: str, value: Value | Unknown | None) -> None:
+        self.observer.foreign(self.device, state)
+        _log.warning("foreign_write", device=self.device, state=state, value=words(value))
 
     async def _write(self, handle: Handle, step: Write, demand: Demand) -> Outcome:
         state, promise, now = handle.promise.key, handle.promise, self.time.now()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import assume, given
@@ -18,12 +19,14 @@ from controllers.states.curtailment import (
     Write,
     decide,
     hand_back,
+    owners,
 )
 from sunhelm.devices.control import (
     UNKNOWN,
     UNLIMITED,
     Charge,
     CurrentLimits,
+    Discharge,
     Limit,
     Mode,
     SelfConsumption,
@@ -187,7 +190,8 @@ any_states = st.one_of(states(limits), states(currents), states(orders))
 def test_nothing_is_written_without_somebody_who_asks_or_a_value_to_restore(state: State) -> None:
     if isinstance(step := decide(state, equal), Write):
         assert state.asked is not None or (state.written and step.value == state.baseline)
-        assert step.purpose is Purpose.RENEW or step.value != state.observed
+        found = isinstance(state.observed, Charge) and not state.written and step.purpose is Purpose.BEGIN
+        assert step.purpose is Purpose.RENEW or step.value != state.observed or found
 
 
 @given(st.one_of(states(limits), states(currents)))
@@ -213,11 +217,62 @@ def test_it_comes_to_rest(state: State) -> None:
         match step := decide(state, equal):
             case Adopt():
                 state = replace(state, baseline=step.value, foreign=state.foreign + step.foreign)
+                assert not isinstance(state.observed, Unknown)
+                if step.replaced:
+                    state = replace(state, written=(*state.written, state.observed))
             case Write():
                 state = replace(state, written=(step.value,), observed=step.value, renew=False)
             case _:
                 return
     pytest.fail(f"it goes on: {state}")
+
+
+@given(states(orders))
+def test_an_order_for_the_battery_is_nobodys_own_value(state: State) -> None:
+    """However it came there, and whatever an earlier journal says: it never comes back at the end."""
+    step = decide(state, equal)
+    if isinstance(step, Adopt):
+        assert isinstance(step.value, SelfConsumption | Unknown)
+    if isinstance(step, Write) and state.asked is None:
+        assert isinstance(step.value, SelfConsumption)
+
+
+FORCED = State(asked=Discharge(900), baseline=SelfConsumption(), written=(), observed=Charge(500))
+
+
+def test_an_order_that_is_found_is_replaced_and_not_kept() -> None:
+    assert step(FORCED, baseline=None) == Adopt(SelfConsumption())
+    assert step(FORCED, baseline=None, ours=(Charge(500),)) == Adopt(SelfConsumption())
+    assert decide(FORCED, equal) == Write(Discharge(900), Charge(500), Purpose.BEGIN)
+
+
+def test_an_order_of_ours_of_which_no_journal_tells_is_given_again_so_that_it_ends() -> None:
+    found = replace(FORCED, observed=Discharge(900), ours=(Discharge(900),))
+    assert step(found, baseline=None) == Adopt(SelfConsumption())
+    assert decide(found, equal) == Write(Discharge(900), Discharge(900), Purpose.BEGIN)
+    ended = replace(found, asked=None, written=(Discharge(900),))
+    assert decide(ended, equal) == Write(SelfConsumption(), Discharge(900), Purpose.RESTORE)
+
+
+@pytest.mark.parametrize("baseline", [UNKNOWN, Charge(500), Discharge(900)])
+def test_what_an_earlier_journal_kept_of_an_order_is_self_consumption(baseline: Any) -> None:
+    assert step(FORCED, baseline=baseline) == Adopt(SelfConsumption())
+    assert step(FORCED, baseline=baseline, asked=None, written=(Charge(500),)) == Adopt(SelfConsumption())
+
+
+def test_an_order_of_somebody_else_is_replaced_once_and_left_alone_when_nobody_asks() -> None:
+    other = replace(FORCED, written=(Discharge(900),))
+    assert decide(other, equal) == Adopt(SelfConsumption(), foreign=True, replaced=True)
+    again = replace(other, written=(Discharge(900), Charge(500)), foreign=1)
+    assert decide(again, equal) == Write(Discharge(900), Charge(500), Purpose.CHANGE)
+    assert step(again, written=(Discharge(900),)) == StandBack("changed_by_someone_else")
+    assert step(other, asked=None) == Forget(foreign=True)
+
+
+def test_a_person_cannot_make_an_order_his_own_value() -> None:
+    assert owners(Charge(500)) == owners(Discharge(1)) == SelfConsumption()
+    assert owners(SelfConsumption("eco")) == SelfConsumption("eco")
+    assert owners(Limit(0)) == Limit(0)
 
 
 TORN = State(
