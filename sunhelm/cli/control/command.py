@@ -121,10 +121,15 @@ def add_output_flag(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print the answer as JSON")
 
 
-def add_consent_flags(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of commands that change something."""
+def add_yes_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of commands that may have to ask whether they shall."""
     add_output_flag(parser)
     parser.add_argument("--yes", action="store_true", help="do what is dangerous without asking")
+
+
+def add_consent_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of commands that change something."""
+    add_yes_flags(parser)
     parser.add_argument("--dry-run", action="store_true", help="say what would be written, and do nothing")
 
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from sunhelm.cli.control.acts import acts, add_name, add_span, span
 from sunhelm.cli.control.client import Json, path_of
-from sunhelm.cli.control.command import Talk, add_output_flag, parameters_of
+from sunhelm.cli.control.command import Talk, add_output_flag, add_yes_flags, parameters_of
 from sunhelm.cli.control.words import moment, table
 
 _BOUNDS: Final = {
@@ -24,8 +24,7 @@ def _add_create(parser: argparse.ArgumentParser) -> None:
     add_span(parser)
     for name in _BOUNDS:
         parser.add_argument(f"--{name}", metavar="POWER", help=f"the most {name}, such as 5kW")
-    add_output_flag(parser)
-    parser.add_argument("--yes", action="store_true", help="do what is dangerous without asking")
+    add_yes_flags(parser)
 
 
 async def _create(talk: Talk) -> int:

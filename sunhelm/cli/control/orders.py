@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
+from sunhelm.cli.control.acts import add_name
 from sunhelm.cli.control.client import Json, path_of
 from sunhelm.cli.control.command import (
     REFUSED,
@@ -32,7 +33,7 @@ def order(
     """Return a command that makes a claim."""
 
     def add_all(parser: argparse.ArgumentParser) -> None:
-        _add_name(parser)
+        add_name(parser)
         add(parser)
         add_lasting_flag(parser)
         add_consent_flags(parser)
@@ -112,7 +113,7 @@ def task(name: str, text: str, action: str, *, named: bool = False) -> Command:
     """Return a command that has a device do something once; `named` is one of the tasks of its family."""
 
     def add(parser: argparse.ArgumentParser) -> None:
-        _add_name(parser)
+        add_name(parser)
         if named:
             parser.add_argument("task", metavar="TASK", help="as `sunhelm capabilities` names it after task:")
         add_consent_flags(parser)
@@ -149,10 +150,6 @@ async def _set(talk: Talk) -> int:
     state = await talk.confirmed("/settings", body)
     talk.tell(state, f"{arguments.name}: {state['key']} is {state['observed']}")
     return 0
-
-
-def _add_name(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", metavar="NAME", help="the device, as the site file calls it")
 
 
 def _add_wait_flag(parser: argparse.ArgumentParser) -> None:
@@ -200,7 +197,7 @@ def _add_socs(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_setting(parser: argparse.ArgumentParser) -> None:
-    _add_name(parser)
+    add_name(parser)
     parser.add_argument("setting", metavar="SETTING", help="as the family's page calls it: PART.NAME")
     parser.add_argument("value", metavar="VALUE", help="a number, with its unit where it has one")
     add_consent_flags(parser)

@@ -14,11 +14,14 @@ from sunhelm.cli.control.command import (
     Talk,
     add_consent_flags,
     add_output_flag,
+    add_yes_flags,
     parameters_of,
 )
+from sunhelm.cli.control.ending import Ending
 from sunhelm.cli.control.words import moment, table
 
 _MOST_BYTES: Final = 256 * 1024
+_DELETE: Final = Ending("schedule", "state", "the schedule, as `schedule list` has it", "all of ours")
 
 
 def _add_create(parser: argparse.ArgumentParser) -> None:
@@ -110,33 +113,11 @@ async def _list(talk: Talk) -> int:
     return 0
 
 
-def _add_delete(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("id", metavar="ID", nargs="?", help="the schedule, as `schedule list` has it")
-    parser.add_argument("--all", dest="device", metavar="NAME", help="all of ours on this device")
-    add_output_flag(parser)
-
-
-async def _delete(talk: Talk) -> int:
-    id_, device = talk.arguments.id, talk.arguments.device
-    if (id_ is None) == (device is None):
-        print("Say which schedule, or --all NAME for all of ours on a device.", file=sys.stderr)
-        return WRONG
-    if device is not None:
-        told = await talk.client.delete(path_of("devices", device, "schedules"))
-        schedules = told["schedules"]
-    else:
-        told = await talk.client.delete(path_of("schedules", id_))
-        schedules = [told]
-    talk.tell(told, "\n".join(f"{each['id']}: {each['state']}" for each in schedules) or "There was none.")
-    return 0
-
-
 def _add_import(parser: argparse.ArgumentParser) -> None:
     add_name(parser)
     parser.add_argument("file", metavar="FILE", help="CSV or JSON; - reads what is piped in")
     parser.add_argument("--replace", action="store_true", help="delete those of ours that they overlap")
-    add_output_flag(parser)
-    parser.add_argument("--yes", action="store_true", help="do what is dangerous without asking")
+    add_yes_flags(parser)
 
 
 async def _import(talk: Talk) -> int:
@@ -169,7 +150,7 @@ COMMANDS: Final = {
         "schedule",
         ("create", "make a schedule", _add_create, _create),
         ("list", "show our schedules, or those on a device", _add_list, _list),
-        ("delete", "delete schedules of ours, on the device too", _add_delete, _delete),
+        ("delete", "delete schedules of ours, on the device too", _DELETE.add, _DELETE.act),
         ("import", "make all schedules of a file, or none", _add_import, _import),
     )
 }

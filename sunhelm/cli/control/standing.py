@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import Final
 
+from sunhelm.cli.control.acts import add_name
 from sunhelm.cli.control.client import Json, path_of
 from sunhelm.cli.control.command import (
-    WRONG,
     Command,
     Talk,
     add_lasting_flag,
     add_output_flag,
+    add_yes_flags,
 )
+from sunhelm.cli.control.ending import Ending
 from sunhelm.cli.control.words import RUNGS, moment, table
 
 _ACTIONS: Final = {
@@ -21,6 +22,7 @@ _ACTIONS: Final = {
     "production_limit": ("limit_production", "limit"),
     "mode": ("set_mode", "mode"),
 }
+_RELEASE: Final = Ending("claim", "ended", "the claim, as `sunhelm claims` lists it", "every claim")
 
 
 def _add_device(parser: argparse.ArgumentParser) -> None:
@@ -144,29 +146,8 @@ async def _tasks(talk: Talk) -> int:
     return 0
 
 
-def _add_release(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("claim", metavar="ID", nargs="?", help="the claim, as `sunhelm claims` lists it")
-    parser.add_argument("--all", dest="device", metavar="NAME", help="every claim on this device")
-    add_output_flag(parser)
-
-
-async def _release(talk: Talk) -> int:
-    claim, device = talk.arguments.claim, talk.arguments.device
-    if (claim is None) == (device is None):
-        print("Say which claim, or --all NAME for every claim on a device.", file=sys.stderr)
-        return WRONG
-    if device is not None:
-        told = await talk.client.delete(path_of("devices", device, "claims"))
-        claims = told["claims"]
-    else:
-        told = await talk.client.delete(path_of("claims", claim))
-        claims = [told]
-    talk.tell(told, "\n".join(f"{each['id']}: {each['ended']}" for each in claims) or "There was none.")
-    return 0
-
-
 def _add_hold(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", metavar="NAME", help="the device, as the site file calls it")
+    add_name(parser)
     add_lasting_flag(parser)
     parser.add_argument("--end", action="store_true", help="let alerts make claims again")
     add_output_flag(parser)
@@ -185,13 +166,12 @@ async def _hold(talk: Talk) -> int:
 
 
 def _add_baseline(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", metavar="NAME", help="the device, as the site file calls it")
+    add_name(parser)
     parser.add_argument("state", choices=_ACTIONS, help="which state of it")
     parser.add_argument(
         "value", metavar="VALUE", help="your own value, such as 5kW, unlimited, or the name of a mode"
     )
-    add_output_flag(parser)
-    parser.add_argument("--yes", action="store_true", help="do what is dangerous without asking")
+    add_yes_flags(parser)
 
 
 async def _baseline(talk: Talk) -> int:
@@ -234,7 +214,7 @@ COMMANDS: Final = {
         Command("capabilities", "show what can be commanded on devices", _add_device, _capabilities),
         Command("claims", "show who asks for what", _add_claims, _claims),
         Command("tasks", "show what was to be done once, and how it ended", _add_device, _tasks),
-        Command("release", "end a claim, or the fail-safe that it left", _add_release, _release),
+        Command("release", "end a claim, or the fail-safe that it left", _RELEASE.add, _RELEASE.act),
         Command("hold", "let alerts make no claims on a device for some time", _add_hold, _hold),
         Command("baseline", "say what your own value of a state is", _add_baseline, _baseline),
         Command("journal", "show what was asked and what was done", _add_journal, _journal),
