@@ -32,9 +32,10 @@ LABEL org.opencontainers.image.title="Sunhelm" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.created="${CREATED}"
 # Where the processes take turns on a device: one volume for all containers that speak to it.
-# The controller's journal needs a volume as well: it knows what is owed to the devices.
+# The controller's journal needs a volume as well: it knows what is owed to the devices. So does the spool of
+# the exporter, which keeps what InfluxDB has not taken yet.
 RUN install --directory --owner=65532 --group=65532 --mode=2770 /run/sunhelm \
-    && install --directory --owner=65532 --group=65532 --mode=0700 /var/lib/sunhelm/controller
+    && install --directory --owner=65532 --group=65532 --mode=0700 /var/lib/sunhelm/controller /var/lib/sunhelm/spool
 COPY --from=build /opt/sunhelm /opt/sunhelm
 ENV PATH=/opt/sunhelm/bin:$PATH PYTHONUNBUFFERED=1
 USER 65532:65532
