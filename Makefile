@@ -28,14 +28,16 @@ $(INSTALLED): scripts/venv
 demo: $(INSTALLED) ## Run a simulated site with both applications, and Prometheus where it is installed.
 	@$(BIN)/sunhelm demo $(ARGUMENTS)
 
+PARALLEL := --numprocesses auto --dist loadscope --no-loadscope-reorder
+
 .PHONY: test
 test: $(INSTALLED) ## Run the tests; those that need a server which is not installed are skipped.
-	$(BIN)/pytest -m "not peers" --numprocesses auto --dist loadscope $(ARGUMENTS)
+	$(BIN)/pytest -m "not peers" $(PARALLEL) $(ARGUMENTS)
 
 .PHONY: test-full
 test-full: $(INSTALLED) ## Run the tests, also those against independent client libraries.
 	scripts/peers $(VENV) build/peers
-	SUNHELM_PEERS=build/peers $(BIN)/pytest --numprocesses auto --dist loadscope $(ARGUMENTS)
+	SUNHELM_PEERS=build/peers $(BIN)/pytest $(PARALLEL) $(ARGUMENTS)
 
 .PHONY: check
 check: $(INSTALLED) site ## Check style, types, imports, alert rules, the Dockerfile and the docs.

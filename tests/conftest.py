@@ -36,6 +36,16 @@ def integration_is_required() -> bool:
     )
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the modules that need longest, by what they allow themselves: none is left for the end."""
+    longest: dict[Path, float] = {}
+    for item in items:
+        limit = item.get_closest_marker("timeout")
+        allowed_s = float(limit.args[0]) if limit is not None else 0.0
+        longest[item.path] = max(allowed_s, longest.get(item.path, 0.0))
+    items.sort(key=lambda item: -longest[item.path])
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]

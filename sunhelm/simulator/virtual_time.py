@@ -25,8 +25,12 @@ class Stuck(RuntimeError):
     """Nothing is ready, no timer is set, and nothing comes: this loop would wait for ever."""
 
 
-class _JumpingSelector(selectors.DefaultSelector):
-    """Moves the time on instead of waiting."""
+class _JumpingSelector(selectors.SelectSelector):
+    """Moves the time on instead of waiting.
+
+    It waits for each jump in case something is still on its way: by `select`, because `epoll` knows no
+    time shorter than a millisecond.
+    """
 
     now = 0.0
 
