@@ -30,7 +30,12 @@ from sunhelm.simulator.faults import (
     WrongTransaction,
 )
 
-VARIANTS = [*(name for name in FAMILIES if not FAMILIES[name].cloud), "redback", "sunspec rtu_over_tcp"]
+VARIANTS = [
+    *(name for name in FAMILIES if not FAMILIES[name].cloud),
+    "redback",
+    "izypower",
+    "sunspec rtu_over_tcp",
+]
 """Every family that can be played, and one more behind a gateway that passes RTU frames on."""
 
 MIDNIGHT = 1_750_284_000.0  # 19 June 2025 at Berlin

@@ -10,7 +10,8 @@ from sunhelm.devices.families.izypower.times import seconds_of_day
 from sunhelm.devices.families.izypower.units import BATTERY, CHARGER, MASTER, METER, Unit, of_kind
 from sunhelm.devices.families.shapes import mapping, number, text
 
-PERIODS: Final = ("day", "month", "year", "all")
+TOTAL: Final = "all"
+PERIODS: Final = ("day", "month", "year", TOTAL)
 INFO: Final = ("power", "grid_power", "consumption", "battery_soc", "extraData", "lastUpdate")
 REPORT: Final = ("energy", "total_consumption", "meter_energy_p", "meter_energy_n", "cover_rate")
 DETAIL: Final = ("soc", "socKwh", "onlineState", "batteryPower", "items")
@@ -38,10 +39,14 @@ def station(body: Json) -> Document:
     return {**part_with(body, *INFO), "facts": mapping(body.get("data"))}
 
 
-def energies(info: Json, reports: Mapping[str, Json], units: Sequence[Unit]) -> Document:
+def energies(
+    info: Json, reports: Mapping[str, Json], units: Sequence[Unit], *, totals_of_info: bool = True
+) -> Document:
     """Return the energies and shares of each period: those of its report, else those of the station info.
 
-    A station without batteries or chargers has none of theirs, though the cloud tells 0.
+    Totals since the beginning are of one of them for good, since the two may be rounded otherwise: without
+    `totals_of_info` there are none while the report fails. A station without batteries or chargers has none
+    of theirs, though the cloud tells 0.
     """
     there = {unit.kind for unit in units}
     without = (() if BATTERY in there else _OF_BATTERIES) + (() if CHARGER in there else _OF_CHARGERS)
@@ -49,7 +54,8 @@ def energies(info: Json, reports: Mapping[str, Json], units: Sequence[Unit]) -> 
     told: Document = {}
     for period in PERIODS:
         report = dict(part_with(reports.get(period, {}), *REPORT))
-        for name, (place, key) in _ELSEWHERE.items():
+        use_info = period != TOTAL or totals_of_info
+        for name, (place, key) in _ELSEWHERE.items() if use_info else ():
             if report.get(name) is None:
                 report[name] = mapping(extra.get(place)).get(key.format(period))
         if report.get("consumption") is None:

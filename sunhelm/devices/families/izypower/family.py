@@ -89,6 +89,7 @@ class IzypowerSource:
     station: Station | None = None
     units: tuple[Unit, ...] = ()
     skew_s: float = 0.0
+    totals_of_info: bool | None = None
     _told_at: tuple[Sample, ...] = ()
     _unread: dict[str, frozenset[str]] = field(default_factory=dict)
 
@@ -185,7 +186,9 @@ class IzypowerSource:
         """Return what asks the cloud of this station, for one read."""
         assert self.station is not None
         now = self.clock.time() + self.skew_s
-        return Asker(self.cloud, self.station, self.units, now, self.surroundings.zone, keep=keep)
+        asker = Asker(self.cloud, self.station, self.units, now, self.surroundings.zone, keep=keep)
+        asker.totals_of_info = self.totals_of_info
+        return asker
 
     async def _fetch(
         self, group: str, asker: Asker, deadline: Deadline
@@ -194,10 +197,13 @@ class IzypowerSource:
         said: list[Sample | Held] = []
         outcome, failure = Outcome(), None
         asker.unread.clear()
+        if group == MAIN:
+            self._told_at = ()
         try:
             document = await GROUPS[group].ask(asker, deadline)
             self.skew_s = asker.skew_s
             self.units = asker.units
+            self.totals_of_info = asker.totals_of_info
             said = self._said(group, document, asker)
             taken_at = self._reported_at(asker.info) if group == MAIN else self.clock.time()
             outcome = Outcome(taken_at=taken_at)
@@ -237,14 +243,13 @@ class IzypowerSource:
 
     def _reported_at(self, info: Json) -> float:
         """Return when the devices reported, by our clock. Raises where that is not just now."""
-        self._told_at = ()
         written = info.get("lastUpdate")
         if written is None:
             return self.clock.time()
         moment = unix_time(written, self.surroundings.zone)
         if moment is None:
             raise Malformed("lastUpdate of the station is no time")
-        self._told_at = (Sample(samples.DATA, moment - self.skew_s, (), "lastUpdate", MAIN),)
+        self._told_at = (Sample(samples.DATA, moment, (), "lastUpdate", "status"),)
         age = self.clock.time() + self.skew_s - moment
         if age < -_AHEAD_S:
             raise Malformed(f"lastUpdate of the station is {-age / 60:.0f} min ahead of the cloud's clock")

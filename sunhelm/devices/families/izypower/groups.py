@@ -27,8 +27,10 @@ _DATES: Final = {"day": "%Y-%m-%d", "month": "%Y-%m", "year": "%Y", "all": "%Y-%
 class Asker:
     """Asks the cloud of one station, for one read, at a time by the cloud's clock.
 
-    `info` is what the station told of now, once that was asked for. `unread` are the requests of the group at
-    hand that failed, with why. With `keep`, every answer is kept, and by its request the reason of a failure.
+    `info` is what the station told of now, once that was asked for. `totals_of_info` is whether totals since
+    the beginning are taken from there, None before that was decided. `unread` are the requests of the group
+    at hand that failed, with why. With `keep`, every answer is kept, and by its request the reason of a
+    failure.
     """
 
     cloud: Cloud
@@ -37,6 +39,7 @@ class Asker:
     now: float
     zone: ZoneInfo
     keep: bool = False
+    totals_of_info: bool | None = None
     info: Json = field(default_factory=dict)
     skew_s: float = 0.0
     unread: dict[str, DeviceError] = field(default_factory=dict)
@@ -131,7 +134,12 @@ async def _energies(asker: Asker, deadline: Deadline) -> Mapping[str, Any]:
         body = await asker.part(where, deadline, *answers.REPORT, **query)
         if body is not None:
             reports[period] = body
-    return answers.energies(asker.info, reports, asker.units)
+    if asker.totals_of_info is None and (answers.TOTAL in reports or asker.info):
+        asker.totals_of_info = answers.TOTAL not in reports
+    totals_of_info = asker.totals_of_info is True
+    if totals_of_info:
+        reports.pop(answers.TOTAL, None)
+    return answers.energies(asker.info, reports, asker.units, totals_of_info=totals_of_info)
 
 
 async def list_of_devices(asker: Asker, deadline: Deadline) -> Mapping[str, Any]:

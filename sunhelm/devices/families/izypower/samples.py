@@ -14,7 +14,9 @@ def _gauge(name: str, unit: str, text: str, *labels: str) -> Quantity:
     return Quantity(f"izypower_{name}", unit, "gauge", text, labels)
 
 
-DATA: Final = _gauge("data", "timestamp_seconds", "When the station last told its cloud anything.")
+DATA: Final = _gauge(
+    "data", "timestamp_seconds", "When the station last told its cloud anything, as that says."
+)
 UNREAD: Final = _gauge(
     "unread_parts",
     "",
@@ -33,7 +35,7 @@ LINK: Final = Quantity(
 )
 
 OFFERS: Final[Mapping[str, Sequence[Quantity]]] = {
-    "live": [DATA],
+    "status": [DATA],
     "energy": [UNREAD],
     "devices": [UNIT, CATALOGUE["device"], CATALOGUE["grid_frequency"]],
     "batteries": [LINK, UNREAD],

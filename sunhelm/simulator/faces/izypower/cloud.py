@@ -164,7 +164,7 @@ class IzypowerCloud(OnPort):
         whole = request.query.get("timeType") == "all"
         if self.faults.zero_reads_left:
             self.faults.zero_reads_left -= whole
-            forgotten = _OF_REPORTS if whole else _COUNTERS
+            forgotten = _OF_REPORTS - {"consumption"} if whole else _COUNTERS
             content = forgetful(content, forgotten.__contains__)
         return spoilt(
             content,

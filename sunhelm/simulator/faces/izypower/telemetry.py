@@ -24,7 +24,7 @@ PERIODS: Final = ("day", "month", "year", "all")
 _EARLIER_KWH: Final = {"day": 0.0, "month": 96.0, "year": 1840.0}
 """What the present month and year had seen before today, of each energy, as far as anybody remembers."""
 
-_SHARES: Final = {"pv": 1.0, "load": 1.1, "import": 0.4, "export": 0.3, "charge": 0.35, "discharge": 0.32}
+_SHARES: Final = {"pv": 1.0, "load": 1.07, "import": 0.4, "export": 0.3, "charge": 0.35, "discharge": 0.32}
 
 
 def moment(unix_time: float) -> str:
@@ -61,7 +61,8 @@ def energies(plant: Plant, period: str) -> dict[str, float]:
     ):
         joules = getattr(now, member) - (0.0 if period == "all" else getattr(begin, member))
         told[word] = round(joules / KWH + _EARLIER_KWH.get(period, 0.0) * _SHARES[word], 2)
-    told["load"] = round(told["pv"] + told["import"] + told["discharge"] - told["export"] - told["charge"], 2)
+    used = now.load + now.losses - (0.0 if period == "all" else begin.load + begin.losses)
+    told["load"] = round(used / KWH + _EARLIER_KWH.get(period, 0.0) * _SHARES["load"], 2)
     return told
 
 
