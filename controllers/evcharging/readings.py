@@ -62,14 +62,10 @@ class DeviceReadings:
     def __init__(self, device: Device, clock: Clock) -> None:
         self._device = device
         self._clock = clock
-        offers = device.family.offers
-        self._groups = tuple(
-            group for group, quantities in offers.items() if any(each.name in _NEEDED for each in quantities)
-        )
 
     async def read(self, deadline: Deadline) -> HouseReading:
-        """Read what is needed of the device. Raises NoReading."""
-        reading = await self._device.read(deadline, self._groups)
+        """Read what is due of the device: totals are made of all of it. Raises NoReading."""
+        reading = await self._device.read(deadline)
         samples = [sample for sample in reading.samples if sample.quantity.name in _NEEDED]
         if not samples:
             reasons = {outcome.reason.value for outcome in reading.groups.values() if outcome.reason}
