@@ -36,11 +36,6 @@ def state_of(action: Action, setting: str = "") -> str:
     return f"setting:{setting}" if action is Action.SET else _STATE_OF[action]
 
 
-def has_state(action: Action) -> bool:
-    """Return whether the action is a state to keep, and not a task to do once."""
-    return action is Action.SET or action in _STATE_OF
-
-
 def fail_safe_of(action: Action, declared: Mapping[str, FailSafe]) -> FailSafe:
     """Return what stays when a claim of this action expires."""
     given = declared.get(action.value)

@@ -16,9 +16,6 @@ from sunhelm.devices.control import (
     Value,
 )
 
-LimitValue = PowerLimit | CurrentLimits | SocLimits
-"""What can be held against another of its kind, so that one of them, or both together, is stricter."""
-
 _KINDS: Final = (Unlimited, Limit, CurrentLimits, SocLimits)
 
 

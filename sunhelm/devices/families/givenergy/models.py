@@ -96,11 +96,6 @@ class Model:
         """Whether it stands before All-in-Ones."""
         return self.code >> 12 == 7
 
-    @property
-    def has_ac_battery_limits(self) -> bool:
-        """Whether charging is limited in percent of its power, as on no other one-phase inverter."""
-        return self.is_gateway
-
 
 def model_of(code: int, firmware: int) -> Model:
     """Return the model of a device type code and the version of the ARM firmware."""

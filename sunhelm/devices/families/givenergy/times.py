@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from typing import Final
 
 DAY: Final = 24 * 60
-UNSET: Final = 60
 
 
 def minutes(word: int) -> int | None:

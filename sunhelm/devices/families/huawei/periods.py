@@ -1,8 +1,6 @@
-"""Periods as Huawei packs them into registers: four formats, each with how many first.
+"""Periods as Huawei packs them into registers: two of its formats, each with how many first.
 
     LUNA2000, EMMA  47255, 40004  43 words  14 of start, end, order over weekdays
-    fixed power     47200         41 words  10 of start, end, watts (32 bits, positive charges)
-    LG RESU prices  47028         41 words  10 of start, end, price x 1000 (32 bits)
     capacity        47956         64 words  14 of start, end, watts (32 bits), weekdays (8 bits), unaligned
 
 Times are minutes since midnight, the end after the start and at most 1440. Bit 0 of the weekdays is Sunday.
@@ -11,7 +9,7 @@ Times are minutes since midnight, the end after the start and at most 1440. Bit 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Final, Literal
@@ -22,7 +20,6 @@ EVERY_DAY: Final = 0x7F
 Order = Literal["charge", "discharge"]
 _ORDERS: Final[tuple[Order, Order]] = ("charge", "discharge")
 _LUNA, _LUNA_WORDS = 14, 43
-_TEN, _TEN_WORDS = 10, 41
 _CAPACITY, _CAPACITY_WORDS = 14, 64
 _CAPACITY_SLOT: Final = struct.Struct(">HHIB")
 
@@ -55,16 +52,9 @@ class OrderPeriod(Period):
 
 @dataclass(frozen=True, slots=True)
 class PowerPeriod(Period):
-    """A period with a power in watts: positive charges, or what may be drawn in capacity control."""
+    """A period of capacity control: how many watts may be drawn."""
 
     watts: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class PricePeriod(Period):
-    """A period with a price, in thousandths of the currency."""
-
-    price: int = 0
 
 
 def all_week(watts: int) -> PowerPeriod:
@@ -74,47 +64,20 @@ def all_week(watts: int) -> PowerPeriod:
 
 def unpack_luna(words: Sequence[int]) -> tuple[OrderPeriod, ...]:
     """Return the periods in use. Raises ValueError for words that are none."""
+    _check_length(words, _LUNA, _LUNA_WORDS)
+    slots = (words[1 + 3 * number : 4 + 3 * number] for number in range(words[0]))
     return tuple(
-        OrderPeriod(start, end, what & EVERY_DAY, _ORDERS[what >> 8 & 1])
-        for start, end, what in _slots(words, _LUNA, _LUNA_WORDS, 3)
+        OrderPeriod(start, end, what & EVERY_DAY, _ORDERS[what >> 8 & 1]) for start, end, what in slots
     )
 
 
 def pack_luna(periods: Sequence[OrderPeriod]) -> tuple[int, ...]:
     """Return 43 words. Raises ValueError when they are too many, or overlap."""
     _check(periods, _LUNA)
-    slots = ((each.start, each.end, _ORDERS.index(each.order) << 8 | each.weekdays) for each in periods)
-    return _filled(len(periods), slots, _LUNA_WORDS)
-
-
-def unpack_power(words: Sequence[int]) -> tuple[PowerPeriod, ...]:
-    """Return the periods of fixed power in use. Raises ValueError for words that are none."""
-    return tuple(
-        PowerPeriod(start, end, EVERY_DAY, int.from_bytes(struct.pack(">HH", high, low), signed=True))
-        for start, end, high, low in _slots(words, _TEN, _TEN_WORDS, 4)
-    )
-
-
-def pack_power(periods: Sequence[PowerPeriod]) -> tuple[int, ...]:
-    """Return 41 words. Raises ValueError when they are too many, overlap, or not the same every day."""
-    _check(periods, _TEN, daily=True)
-    slots = ((each.start, each.end, *struct.unpack(">HH", struct.pack(">i", each.watts))) for each in periods)
-    return _filled(len(periods), slots, _TEN_WORDS)
-
-
-def unpack_prices(words: Sequence[int]) -> tuple[PricePeriod, ...]:
-    """Return the periods of prices in use. Raises ValueError for words that are none."""
-    return tuple(
-        PricePeriod(start, end, EVERY_DAY, high << 16 | low)
-        for start, end, high, low in _slots(words, _TEN, _TEN_WORDS, 4)
-    )
-
-
-def pack_prices(periods: Sequence[PricePeriod]) -> tuple[int, ...]:
-    """Return 41 words. Raises ValueError when they are too many, overlap, or not the same every day."""
-    _check(periods, _TEN, daily=True)
-    slots = ((each.start, each.end, each.price >> 16, each.price & 0xFFFF) for each in periods)
-    return _filled(len(periods), slots, _TEN_WORDS)
+    words = [len(periods)]
+    for each in periods:
+        words += each.start, each.end, _ORDERS.index(each.order) << 8 | each.weekdays
+    return (*words, *[0] * (_LUNA_WORDS - len(words)))
 
 
 def unpack_capacity(words: Sequence[int]) -> tuple[PowerPeriod, ...]:
@@ -140,12 +103,6 @@ def pack_capacity(periods: Sequence[PowerPeriod]) -> tuple[int, ...]:
     return struct.unpack(f">{_CAPACITY_WORDS}H", content.ljust(2 * _CAPACITY_WORDS, b"\0"))
 
 
-def _slots(words: Sequence[int], most: int, length: int, size: int) -> Iterator[Sequence[int]]:
-    _check_length(words, most, length)
-    for number in range(words[0]):
-        yield words[1 + number * size : 1 + (number + 1) * size]
-
-
 def _check_length(words: Sequence[int], most: int, length: int) -> None:
     if len(words) != length:
         raise ValueError(f"{len(words)} words of periods; {length} are")
@@ -153,16 +110,9 @@ def _check_length(words: Sequence[int], most: int, length: int) -> None:
         raise ValueError(f"{words[0]} periods; {most} are the most")
 
 
-def _check(periods: Sequence[Period], most: int, *, daily: bool = False) -> None:
+def _check(periods: Sequence[Period], most: int) -> None:
     if len(periods) > most:
         raise ValueError(f"{len(periods)} periods; {most} are the most")
     for one, other in combinations(periods, 2):
         if one.overlaps(other):
             raise ValueError(f"periods overlap: {one.start} to {one.end} and {other.start} to {other.end}")
-    if daily and any(period.weekdays != EVERY_DAY for period in periods):
-        raise ValueError("periods of this kind hold every day")
-
-
-def _filled(count: int, slots: Iterable[Sequence[int]], length: int) -> tuple[int, ...]:
-    words = [count, *(word for slot in slots for word in slot)]
-    return (*words, *[0] * (length - len(words)))
