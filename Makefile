@@ -76,6 +76,10 @@ dashboards: $(INSTALLED) ## Generate the dashboards' JSON from dashboards/*.py.
 soak: $(INSTALLED) ## Play 30 days of random faults on every simulated device; DAYS=2 plays two.
 	SUNHELM_SOAK_DAYS=$(or $(DAYS),30) $(BIN)/pytest tests/faults/test_soak.py $(ARGUMENTS)
 
+.PHONY: day
+day: $(INSTALLED) ## Play a day of the whole demo in 24 minutes, and see that nothing is wrong; HOURS=2 plays two.
+	$(BIN)/python tests/bench/day.py --hours $(or $(HOURS),24) $(ARGUMENTS)
+
 .PHONY: bench
 bench: $(INSTALLED) $(BENCH) ## Measure requests, CPU, start and memory of the exporter as users install it.
 	@rm -rf build/bench/dist

@@ -26,6 +26,7 @@ from sunhelm.cli.demo_files import (
 )
 from sunhelm.cli.processes import ProcessEnded, Processes
 from sunhelm.cli.readiness import answers, takes_connections
+from sunhelm.cli.usage import Usage
 from sunhelm.simulator.families import FAMILIES, secret_files
 
 NAME: Final = "demo"
@@ -128,7 +129,10 @@ class Demo:
         async with Processes(self.folder) as processes:
             await self._start(processes)
             print("\n".join(self._directions()), flush=True)
-            await processes.watch()
+            try:
+                await processes.watch()
+            finally:
+                print("\n".join(_summary(processes.usage())), flush=True)
 
     @staticmethod
     def _cancel_on_signals() -> None:
@@ -158,10 +162,11 @@ class Demo:
             file.write_text(secret, encoding="utf-8")
         self.turns.mkdir()
         await self._start_exporter(processes, site)
-        if self.ports.controller is not None:
-            await self._start_controller(processes, site, self.ports.controller)
+        # The controller asks it at once.
         if self.ports.alertmanager is not None:
             await self._start_alertmanager(processes, self.ports.alertmanager)
+        if self.ports.controller is not None:
+            await self._start_controller(processes, site, self.ports.controller)
         if self.ports.prometheus is not None:
             await self._start_prometheus(processes, self.ports.prometheus)
 
@@ -241,6 +246,13 @@ class Demo:
         yield "Limit it yourself, and let it go again:"
         yield f"  sunhelm limit-export sec1000s 1kW --for=10m --controller.url={url}"
         yield f"  sunhelm claims --controller.url={url}"
+
+
+def _summary(taken: Mapping[str, Usage]) -> Iterator[str]:
+    """Yield what the processes took of the machine."""
+    yield f"{'':<14} {'memory':>8} {'at most':>8} {'processor':>10}"
+    for name, each in taken.items():
+        yield f"{name:<14} {each.memory_mib:>4.0f} MiB {each.peak_mib:>4.0f} MiB {each.cpu_s:>8.1f} s"
 
 
 def _command(name: str) -> str:

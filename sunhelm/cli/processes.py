@@ -10,6 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, NoReturn, Self
 
+from sunhelm.cli.usage import Usage, usage
+
 POLL_S: Final = 0.05
 LAST_LINES: Final = 15
 
@@ -63,6 +65,11 @@ class Processes:
     def pid(self, name: str) -> int:
         """Return the process id of one that was started."""
         return self._running[name].pid
+
+    def usage(self) -> dict[str, Usage]:
+        """Return what each of them takes of the machine, by name; those that have ended are left out."""
+        taken = ((name, usage(process.pid)) for name, process in self._running.items())
+        return {name: each for name, each in taken if each is not None}
 
     async def watch(self) -> NoReturn:
         """Wait until a process ends, and raise ProcessEnded for it."""

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import re
+import runpy
 import signal
 import socket
 import subprocess
@@ -32,8 +34,30 @@ def test_the_demo_serves_and_then_ends_with_all_its_processes(
     children = demo.children()
     assert len(children) == 3
     status, output = demo.end(number)
-    assert (status, output) == (0, f"Ended by {number.name}.\n")
+    assert status == 0
+    *summary, last = output.splitlines()
+    assert last == f"Ended by {number.name}."
+    assert [line.split()[0] for line in summary[1:]] == ["simulator", "exporter", "controller"]
+    assert all(re.search(r" [1-9]\d* MiB .* \d+\.\d s$", line) for line in summary[1:])
     assert gone(children)
+
+
+def test_every_device_answers_and_nobody_has_a_word_of_trouble(
+    start_demo: Callable[..., Any], root: Path
+) -> None:
+    """A glimpse of what `make day` looks at for a whole day."""
+    day = runpy.run_path(str(root / "tests" / "bench" / "day.py"))
+    demo = start_demo("--no-prometheus", "--no-alertmanager")
+    (folder,) = re.findall(r"logs and configuration +(\S+)", demo.directions)
+    (turns,) = re.findall(r"runtime directory +(\S+)", demo.directions)
+    assert Path(turns).is_dir()
+    for _ in range(2):
+        for name in FAMILIES:
+            assert re.search(rf"^  simulated {name} +127\.0\.0\.1:\d+$", demo.directions, re.MULTILINE)
+            assert "\nsolar_device_up 1" in demo.page(f"{demo.exporter}/probe?target={name}")
+    assert [line for line in day["troubles"](Path(folder)) if "event=alertmanager_" not in line] == []
+    assert demo.end()[0] == 0
+    assert not Path(folder).exists()
 
 
 def test_a_process_that_dies_is_named_and_takes_the_others_along(start_demo: Callable[..., Any]) -> None:
