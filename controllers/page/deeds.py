@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from controllers.page.view import View, cause_words
 from controllers.page.words import state_words, value_words
-from controllers.people import ClaimRecord, DeviceRecord, People, RefusalReason, Refused
+from controllers.people import ClaimRecord, Command, DeviceRecord, People, RefusalReason, Refused
+from sunhelm.devices.control import Action
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,35 @@ def end_hold(people: People, view: View, name: str) -> Deed:
         told="hold-ended",
         do=lambda _: people.end_hold(device.name),
     )
+
+
+_MODES: Final = {
+    "off": "It is given back as it was found, and nothing of it is regulated or capped.",
+    "grid": "It charges as it is set itself; only the caps are kept.",
+    "solar": "It charges from the excess alone, from 6 A on, and stops without it.",
+    "hybrid": "It charges with 6 A from wherever, and with the excess.",
+}
+
+
+def ev_mode(mode: str) -> DeedOf:
+    """Return what lets a charger be regulated by a mode from now on."""
+
+    def deed(people: People, view: View, name: str) -> Deed:
+        del view
+        device = _device(people, name)
+        if device.charging is None:
+            raise Refused(RefusalReason.NOT_POSSIBLE, f"{name} is not regulated.")
+        command = Command(device=name, action=Action.EV_MODE, parameters={"mode": mode})
+        return Deed(
+            question=f"Charge {device.name} by {mode}?",
+            lines=(_MODES[mode], "It stays so until another mode is chosen, or claimed for some time."),
+            button=f"Choose {mode}",
+            device=device.name,
+            told="ev-mode",
+            do=lambda _: people.set_baseline(command),
+        )
+
+    return deed
 
 
 def _about(people: People, view: View, claim: ClaimRecord) -> Iterator[str]:

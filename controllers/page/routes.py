@@ -18,10 +18,10 @@ from markupsafe import Markup
 from controllers.api.problems import STATUS, Refusal
 from controllers.api.requests import Requests, Said
 from controllers.journal.journal import JournalError
-from controllers.page.deeds import Deed, DeedOf, end_hold, hold, release
+from controllers.page.deeds import Deed, DeedOf, end_hold, ev_mode, hold, release
 from controllers.page.forms import fields_of, not_our_form
 from controllers.page.tokens import BadToken, Tokens, UsedToken
-from controllers.page.view import MOST_EVENTS, View
+from controllers.page.view import EV_MODES, MOST_EVENTS, View
 from controllers.people import People, Refused
 from sunhelm import __version__
 from sunhelm.service.access import VISITOR
@@ -40,6 +40,7 @@ _TOLD: Final = {
     "released": "The claim is released.",
     "held": "Alerts make no claims there for now.",
     "hold-ended": "Alerts make claims there again.",
+    "ev-mode": "The mode is chosen.",
 }
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -99,6 +100,7 @@ class Page:
             "/claims/{name}/release": release,
             "/devices/{name}/hold": hold,
             "/devices/{name}/end-hold": end_hold,
+            **{f"/devices/{{name}}/ev-mode-{mode}": ev_mode(mode) for mode in EV_MODES},
         }
         for path, deed in forms.items():
             app.router.add_get(path, self._ask(deed))

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from controllers.page.words import clock_words, reason_words, span_words, state_words, value_words
 from controllers.people import (
+    ChargingRecord,
     ClaimRecord,
     DeviceRecord,
     EventRecord,
@@ -19,6 +20,11 @@ from controllers.people import (
 
 MOST_EVENTS: Final = 20
 
+EV_MODES: Final = ("off", "grid", "solar", "hybrid")
+"""The modes of a charger that can be chosen."""
+
+_EV_MODE: Final = "ev_mode"
+_J_A_KWH: Final = 3_600_000.0
 _UNSAID: Final = ("", "nothing", "unknown")
 _MEANS: Final = {"native": "by the device itself", "kept": "kept by the controller", "no": "not possible"}
 _LASTING: Final = ("person", "schedule")
@@ -41,6 +47,20 @@ class StateView:
 
 
 @dataclass(frozen=True, slots=True)
+class ChargingView:
+    """What is regulated of a charger; `modes` are the others that can be chosen, with their addresses."""
+
+    mode: str
+    own: str
+    why: str
+    offered: str
+    excess: str
+    session: str
+    changes_left: int
+    modes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceView:
     """One device."""
 
@@ -51,6 +71,7 @@ class DeviceView:
     lifted: str
     budget_left: int
     states: tuple[StateView, ...]
+    charging: ChargingView | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +136,12 @@ class View:
             held=self.clock(device.held_until) if held and device.held_until is not None else "",
             lifted=span_words(device.limit_lifted_s) if device.limit_lifted_s else "",
             budget_left=device.budget_left,
-            states=tuple(self._state(state) for state in device.states if _is_told(state)),
+            states=tuple(
+                self._state(state)
+                for state in device.states
+                if _is_told(state) and (device.charging is None or state.key != _EV_MODE)
+            ),
+            charging=None if device.charging is None else _charging(device.charging),
         )
 
     def claim(self, claim: ClaimRecord) -> ClaimView:
@@ -203,6 +229,23 @@ class View:
 def cause_words(cause: str) -> str:
     """Return who asks: a policy is an alert's."""
     return {"person": "a person", "schedule": "a schedule"}.get(cause, f"policy {cause}")
+
+
+def _charging(charging: ChargingRecord) -> ChargingView:
+    cap = charging.session_cap_j
+    most = "" if cap is None else f" of {cap / _J_A_KWH:g}"
+    session = 0.0 if charging.session_j is None else charging.session_j / _J_A_KWH
+    why = charging.stands_back or charging.reason or "charging"
+    return ChargingView(
+        mode=charging.mode,
+        own="" if charging.own_mode == charging.mode else charging.own_mode,
+        why=reason_words(why),
+        offered="\N{EN DASH}" if charging.limit_a is None else f"{charging.limit_a:g} A",
+        excess="\N{EN DASH}" if charging.excess_w is None else f"{charging.excess_w:.0f} W",
+        session=f"{session:.1f}{most} kWh",
+        changes_left=charging.changes_left,
+        modes=tuple(mode for mode in EV_MODES if mode != charging.own_mode or charging.stands_back),
+    )
 
 
 def _is_told(state: StateRecord) -> bool:

@@ -20,6 +20,18 @@ _REASONS: Final = {
     "unreadable": "it cannot be read",
     "budget": "enough was written today to what survives a power cut",
     "out_of_range": "the device does not take that value",
+    "too_little_sun": "too little sun",
+    "waiting": "enough sun, once it has lasted",
+    "readings_stale": "the readings of the house are too old",
+    "readings_awaited": "waits for the first reading of the house",
+    "session_cap": "this vehicle has been given what it may",
+    "import_cap": "the house takes as much from the grid as it may",
+    "stopped_by_someone": "somebody stopped it; it waits for the next vehicle, or for a mode to be chosen",
+    "vehicle_waits": "offered, and not taken by the vehicle",
+    "claimed": "something is claimed of the charger itself, which goes first",
+    "does_not_obey": "the charger does not do what it is told",
+    "owner": "as the charger is set",
+    "off": "not regulated",
 }
 
 

@@ -50,6 +50,7 @@ CONTROL: Final = {
         "restart": "restart a device",
         "run": "run a task that only the family of a device knows",
     },
+    "charging": {"ev-mode": "say by which mode an EV charger is regulated, or look at it"},
     "schedules": {"schedule": "make, show and delete schedules"},
     "envelopes": {"envelope": "make, show and delete envelopes"},
 }

@@ -17,6 +17,7 @@ from controllers.journal.journal import Journal
 from controllers.page.routes import Page
 from controllers.people import (
     ClaimRecord,
+    Command,
     DeviceRecord,
     EventRecord,
     Refused,
@@ -97,6 +98,10 @@ class FakePeople:
         self._note("hold", device, lasting_s)
         self.device = replace(self.device, held_until=NOW + lasting_s)
         return NOW + lasting_s
+
+    async def set_baseline(self, command: Command) -> StateRecord:
+        self._note("set_baseline", command.device, command.action, dict(command.parameters))
+        return STATE
 
     async def end_hold(self, device: str) -> None:
         self._note("end_hold", device)
