@@ -163,6 +163,7 @@ class Discovery:
     async def _found(self, part: Part, unit: int, link: RegisterLink, deadline: Deadline) -> FoundPart:
         several = part.every or part.label
         written = self.map_of(part)
+        part = part.within({register.name for register in written.registers})
         names = {*(quirk.when for quirk in part.quirks), *part.figures.values()}
         told = await self._told([written[name] for name in sorted(names)], unit, link, deadline)
         return FoundPart(

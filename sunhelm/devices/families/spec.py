@@ -5,15 +5,18 @@ Its fields are documented here and nowhere else; `make docs` prints them for eac
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from fnmatch import fnmatchcase
 from functools import reduce
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from sunhelm.devices.amounts import Seconds
 from sunhelm.devices.links.base import Table
+
+_Key = TypeVar("_Key", bound=str)
+_Told = TypeVar("_Told")
 
 LinkKind = Literal["modbus_tcp", "rtu_over_tcp", "solarman_v5", "givenergy", "sec1000", "http", "none"]
 
@@ -247,6 +250,27 @@ class Part(_Model):
     def step_of(self, register: str) -> float | None:
         """Return how far a register moves at most from one read to the next; None where nobody knows."""
         return next((step for names, step in self.steps.items() if fnmatchcase(register, names)), None)
+
+    def within(self, names: Collection[str]) -> Part:
+        """Return what this tells of registers of these names: the map of an owner may lack others."""
+
+        def among(told: Mapping[str, _Told]) -> Mapping[str, _Told]:
+            return {name: each for name, each in told.items() if name in names}
+
+        def leading(told: Mapping[_Key, str]) -> Mapping[_Key, str]:
+            return {key: name for key, name in told.items() if name in names}
+
+        kept = {
+            "witness": tuple(name for name in self.witness if name in names),
+            "sane": among(self.sane),
+            "counted": leading(self.counted),
+            "only_while": among(self.only_while),
+            "companions": among(self.companions),
+            "quirks": tuple(quirk for quirk in self.quirks if quirk.when in names),
+            "figures": leading(self.figures),
+        }
+        lacking = any(len(getattr(self, key)) > len(each) for key, each in kept.items())
+        return self.model_copy(update=kept) if lacking else self
 
     def candidates(self, configured: Mapping[str, tuple[int, ...]]) -> tuple[int, ...]:
         """Return the unit ids where the part may stand, when the site file gives these to parts."""

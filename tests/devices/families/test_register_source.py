@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sunhelm.devices.clock import Deadline
+from sunhelm.devices.device_config import DeviceConfig
 from sunhelm.devices.errors import Busy, Reason, Rejected, TimedOut
+from sunhelm.devices.families import RegisterFamily, Surroundings, load_family
 from sunhelm.devices.families.register_source import DISCOVERY, RegisterSource
 from sunhelm.devices.families.source import Fetched
 from sunhelm.devices.links.base import Span
@@ -731,3 +734,20 @@ async def test_a_damaged_page_is_refused_whole(
     fetched = await paged.fetch(["inverter_live"], deadline)
     assert fetched["inverter_live"].outcome.reason == "malformed"
     assert why in fetched["inverter_live"].outcome.detail
+
+
+async def test_a_map_of_an_owner_may_lack_what_the_family_says_more_of(
+    link: Any, clock: Any, tmp_path: Path
+) -> None:
+    family = load_family("deye")
+    assert isinstance(family, RegisterFamily)
+    part = family.spec.parts[0]
+    assert part.within({register.name for register in family.map_of(part).registers}) is part
+    own = tmp_path / "own.csv"
+    own.write_text("address,type,scale,unit,name,quantity\n587,u16,0.01,V,voltage,battery_voltage\n")
+    config = DeviceConfig(name="roof", family="deye", map=own)
+    source = family.source(config, Surroundings(ZoneInfo("UTC"), clock=clock), link)
+    link.set(1, 0, 0x0005)
+    link.set(1, 587, 5235)
+    fetched = await fetch(source, clock)
+    assert values(*fetched.values()) == {"battery_voltage": 52.35}
