@@ -17,6 +17,8 @@ from pathlib import Path
 
 import pytest
 
+from dashboards.preview import houses
+from dashboards.preview.history import History
 from sunhelm.simulator.families import PORT_OFFSETS
 
 ROOT = Path(__file__).parent.parent
@@ -114,6 +116,12 @@ def promtool() -> str:
 @pytest.fixture(scope="session")
 def prometheus_program() -> str:
     return _program("prometheus", "prometheus")
+
+
+@pytest.fixture(scope="session")
+def whole_site() -> History:
+    """What a site of all families has told: more than an hour in quiet, and half an hour with trouble."""
+    return houses.whole_site()
 
 
 def _free_ports(count: int) -> int:

@@ -28,6 +28,17 @@ def alerts(rules: list[Rule]) -> list[Rule]:
 
 
 @pytest.fixture(scope="session")
+def alert_files(root: Path) -> dict[str, list[Rule]]:
+    """The alerts of each file, by the name of the file."""
+    files = sorted((root / "alerts").glob("*.yml"))
+    groups = {path.stem: yaml.safe_load(path.read_text())["groups"] for path in files}
+    return {
+        stem: [rule for group in each for rule in group["rules"] if "alert" in rule]
+        for stem, each in groups.items()
+    }
+
+
+@pytest.fixture(scope="session")
 def recordings(rules: list[Rule]) -> list[Rule]:
     return [rule for rule in rules if "record" in rule]
 

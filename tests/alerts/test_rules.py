@@ -78,6 +78,42 @@ def test_an_alert_says_how_bad_what_where_and_what_to_do(alerts: list[Rule]) -> 
         assert notes["runbook_url"] == f"docs/runbooks/{name}.md"
 
 
+def test_a_description_names_the_device_and_its_site(alerts: list[Rule]) -> None:
+    """The controller knows of one site; its own alerts and the exporter's are about an instance."""
+    for rule in alerts:
+        text, name = rule["annotations"]["description"], rule["alert"]
+        if name.startswith("Sunhelm") or name in {"SolarExporterDown", "SolarDevicesAbsent", HEARTBEAT}:
+            continue
+        assert "$labels.device" in text, name
+        assert "$labels.site" in text, name
+
+
+def test_devices_of_two_sites_are_kept_apart(alerts: list[Rule]) -> None:
+    """A match on the device alone is for what the controller tells, which has no site."""
+    for rule in alerts:
+        for labels in re.findall(r"\bon \(([^)]*\bdevice\b[^)]*)\)", rule["expr"]):
+            assert "site" in labels or "sunhelm_controller" in rule["expr"], rule["alert"]
+
+
+def test_an_alert_is_called_by_what_it_is_about(alert_files: dict[str, list[Rule]]) -> None:
+    """Those of a family bear its name, but for what any device of its kind could do."""
+    prefixes = {"controller": "Sunhelm", "devices": "Solar", "sec1000s": "Solar"}
+    for stem, alerts in alert_files.items():
+        if stem != "control":
+            prefix = prefixes.get(stem, stem)
+            names = [rule["alert"] for rule in alerts if rule["alert"] != HEARTBEAT]
+            assert [name for name in names if not name.lower().startswith(prefix.lower())] == [], stem
+
+
+def test_the_readme_names_every_file(alert_files: dict[str, list[Rule]], root: Path) -> None:
+    readme = (root / "alerts" / "README.md").read_text()
+    assert [stem for stem in alert_files if f"| `{stem}.yml` |" not in readme] == []
+
+
+def test_only_the_heartbeat_has_no_severity(alerts: list[Rule]) -> None:
+    assert [rule["alert"] for rule in alerts if rule["labels"]["severity"] == "none"] == [HEARTBEAT]
+
+
 def test_no_alert_fires_without_delay(alerts: list[Rule]) -> None:
     assert [rule["alert"] for rule in alerts if "for" not in rule] == []
 
@@ -96,7 +132,9 @@ def test_the_heartbeat_waits_for_every_rule_that_it_vouches_for(alerts: list[Rul
 def test_staleness_knows_which_groups_are_read_with_every_scrape(alerts: list[Rule], family: str) -> None:
     """A tier that is new to the rule is either named there, or fast enough for the patience of its group."""
     (rule,) = (rule for rule in alerts if rule["alert"] == "SolarDataStale")
-    (fast,) = re.findall(r'group=~"([^"]+)"', rule["expr"])
+    (fast,) = re.findall(r'{group=~"([^"]+)"', rule["expr"])
+    fast_of_one = dict(re.findall(r'{family="([^"]+)", group=~"([^"]+)"', rule["expr"]))
+    fast = "|".join(filter(None, (fast, fast_of_one.get(family))))
     (rare,) = re.findall(r'group!~"([^"]+)"', rule["expr"])
     for tier, period_s in load_family(family).spec.tiers.items():
         for group in (tier, f"battery_225_{tier}"):

@@ -12,8 +12,6 @@ import pytest
 import yaml
 
 from dashboards.generate import FOLDER
-from dashboards.preview import houses
-from dashboards.preview.history import History
 
 Board = dict[str, Any]
 Panel = dict[str, Any]
@@ -74,9 +72,3 @@ def rules(rule_files: list[Path]) -> list[dict[str, Any]]:
         for group in yaml.safe_load(path.read_text())["groups"]
         for rule in group["rules"]
     ]
-
-
-@pytest.fixture(scope="session")
-def whole_site() -> History:
-    """What a site of all families has told: more than an hour in quiet, and half an hour with trouble."""
-    return houses.whole_site()
