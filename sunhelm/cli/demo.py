@@ -26,6 +26,7 @@ from sunhelm.cli.demo_files import (
 )
 from sunhelm.cli.processes import ProcessEnded, Processes
 from sunhelm.cli.readiness import answers, takes_connections
+from sunhelm.cli.simulate import beginning, first_port, pace
 from sunhelm.cli.usage import Usage
 from sunhelm.simulator.families import FAMILIES, secret_files
 
@@ -54,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for program, what, port in ports:
         parser.add_argument(
             f"--{program}-port",
-            type=int,
+            type=_first_port if program == "simulator" else _port,
             default=port,
             metavar="PORT",
             help=f"port of {what} (%(default)s)",
@@ -62,12 +63,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for program, what, _ in ports[2:]:
         parser.add_argument(f"--no-{program}", action="store_true", help=f"do not run {what}")
     parser.add_argument(
-        "--speed", type=float, default=60.0, help="how fast the simulated time runs; 1 is real (%(default)g)"
+        "--speed", type=pace, default=60.0, help="how fast the simulated time runs; 1 is real (%(default)g)"
     )
     parser.add_argument("--seed", type=int, help="repeats the same weather and loads")
     parser.add_argument(
-        "--start", default=MIDSUMMER, metavar="TIME", help="when the simulated time begins (%(default)s)"
+        "--start",
+        type=_beginning,
+        default=MIDSUMMER,
+        metavar="TIME",
+        help="when the simulated time begins (%(default)s)",
     )
+
+
+def _port(text: str) -> int:
+    if text.isascii() and text.isdecimal() and 0 < int(text) <= 65535:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is not a port from 1 to 65535")
+
+
+def _first_port(text: str) -> int:
+    first_port(text)
+    return _port(text)
+
+
+def _beginning(text: str) -> str:
+    beginning(text)
+    return text
 
 
 def run(arguments: argparse.Namespace) -> int:

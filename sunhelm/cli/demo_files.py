@@ -55,8 +55,12 @@ class Ports:
             ("Prometheus", "prometheus", self.prometheus),
             ("Alertmanager", "alertmanager", self.alertmanager),
         ]
+        given: dict[int, str] = {}
         for what, flag, port in wanted:
             if port is None:
+                continue
+            if (other := given.setdefault(port, what)) != what:
+                yield f"port {port} for the {what} is that of the {other}. --{flag}-port takes another"
                 continue
             with socket.socket() as listener:
                 listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

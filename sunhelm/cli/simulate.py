@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="listen here (%(default)s)")
     parser.add_argument(
         "--port",
-        type=_port,
+        type=first_port,
         default=FIRST_PORT,
         metavar="NUMBER",
         help="the first port; each family keeps its distance from it (%(default)s). 0 takes any free ports",
@@ -33,14 +33,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=DEFAULT_SEED, help="weather and habits (%(default)s)")
     parser.add_argument(
         "--speed",
-        type=_speed,
+        type=pace,
         default=1.0,
         metavar="FACTOR",
         help="how fast the house lives; 60 makes a minute a second (%(default)g)",
     )
     parser.add_argument(
         "--start",
-        type=_start,
+        type=beginning,
         metavar="TIME",
         help="when the house begins, in its own time zone: 2026-06-21T11:00, or 11:00 for today (now)",
     )
@@ -89,14 +89,16 @@ def _address(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def _port(text: str) -> int:
+def first_port(text: str) -> int:
+    """Return the first port of the devices, above which there is one for each. For argparse."""
     highest = 65535 - max(PORT_OFFSETS.values())
     if text.isascii() and text.isdecimal() and int(text) <= highest:
         return int(text)
     raise argparse.ArgumentTypeError(f"{text!r} is not a port from 0 to {highest}")
 
 
-def _speed(text: str) -> float:
+def pace(text: str) -> float:
+    """Return how fast the house lives. For argparse."""
     try:
         speed = float(text)
     except ValueError:
@@ -106,7 +108,8 @@ def _speed(text: str) -> float:
     raise argparse.ArgumentTypeError(f"{text!r} is not a factor above 0, at most a million")
 
 
-def _start(text: str) -> float:
+def beginning(text: str) -> float:
+    """Return when the house begins, in seconds since 1970. For argparse."""
     zone = UTRECHT.zone
     try:
         if "-" not in text:

@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from sunhelm.cli.demo_files import Ports, alertmanager_file, prometheus_file, site_file
+from sunhelm.cli.main import main
 from sunhelm.simulator.families import FAMILIES
 
 
@@ -80,6 +81,33 @@ def test_every_port_that_is_taken_is_named() -> None:
     ):
         (sentence,) = (each for each in sentences if each.startswith(f"port {port} for the {what}: "))
         assert sentence.endswith(f"{flag} takes another")
+
+
+def test_a_port_that_is_given_twice_is_named() -> None:
+    (sentence,) = (each for each in Ports(10500, 10505).taken() if " is that of " in each)
+    assert (
+        sentence == "port 10505 for the exporter is that of the simulated deye. --exporter-port takes another"
+    )
+
+
+@pytest.mark.parametrize(
+    ("argument", "mistake"),
+    [
+        ("--speed=0", "'0' is not a factor above 0, at most a million"),
+        ("--start=soon", "'soon' is not a time; write 2026-06-21T11:00, or 11:00 for today"),
+        ("--exporter-port=65536", "'65536' is not a port from 1 to 65535"),
+        ("--controller-port=0", "'0' is not a port from 1 to 65535"),
+        ("--simulator-port=0", "'0' is not a port from 1 to 65535"),
+        ("--simulator-port=65530", "'65530' is not a port from 0 to "),
+    ],
+)
+def test_a_mistake_is_named_before_anything_runs(
+    capsys: pytest.CaptureFixture[str], argument: str, mistake: str
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["demo", argument])
+    assert ended.value.code == 2
+    assert f"argument {argument.partition('=')[0]}: {mistake}" in capsys.readouterr().err
 
 
 def test_the_devices_are_named_after_their_families() -> None:
