@@ -9,9 +9,9 @@ from typing import Final, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from controllers.people import Command, RefusalReason, Refused
+from controllers.policy import refusals
 from controllers.policy.parameters import PARAMETERS, NoRatedPower, Parameters, SetParameters
 from sunhelm.configuration.complaints import complaint
-from sunhelm.configuration.mistakes import listed
 from sunhelm.devices.control import UNLIMITED, Action, ControlledDevice, Handle, Hazard, Promise, Value
 from sunhelm.devices.device_config import DeviceConfig
 
@@ -88,9 +88,7 @@ def not_possible(action: Action, device: ControlledDevice) -> str:
     """Return the sentence that says what the device can do instead."""
     promises = [handle.promise for handle in device.handles.values()]
     promises += [task.promise for task in device.tasks.values()]
-    actions = sorted({each.value for promise in promises for each in promise.actions})
-    able = f"it can {listed(actions)}" if actions else "nothing of it can be commanded"
-    return f"{action.value} is not possible on {device.name}; {able}"
+    return refusals.not_possible(action, device.name, promises)
 
 
 def needs_confirmation(hazard: Hazard, action: Action, allowed: Collection[str]) -> bool:

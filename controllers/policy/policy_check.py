@@ -7,23 +7,21 @@ from itertools import combinations
 from typing import Final
 
 from controllers.claims.claims import Terms
-from controllers.claims.demand import LIMITING
 from controllers.claims.limits import is_limit
+from controllers.policy.control_check import control_mistakes
 from controllers.policy.groups import GROUPABLE, Groups, Unshared, shared
 from controllers.policy.parameters import PARAMETERS, NoRatedPower, Parameters, SetParameters
 from controllers.policy.policies import FROM_LABEL, AlertmanagerSection, Policy, PolicySection, TaskPolicy
+from controllers.policy.refusals import state_refusal, task_refusal
 from controllers.schedules.spans import TASK_PARAMETERS
-from controllers.tasks.watchdog import LEAST_ALLOWED_S
-from sunhelm.configuration.complaints import not_among
 from sunhelm.configuration.document import Document
 from sunhelm.configuration.mistakes import Mistake, did_you_mean, found, listed
 from sunhelm.configuration.places import KeyPath
 from sunhelm.configuration.validation import validate_at
-from sunhelm.devices.control import Action, Hazard, Promise, Value
+from sunhelm.devices.control import Action, Promise, Value
 from sunhelm.devices.controlled import NotControllable
 from sunhelm.devices.device_config import DeviceConfig
-from sunhelm.devices.families import load_family
-from sunhelm.devices.sections import NAME, FailSafeLimit
+from sunhelm.devices.sections import NAME
 from sunhelm.devices.site import Site
 
 Promises = Callable[[DeviceConfig, Site], Mapping[str, Promise]]
@@ -71,7 +69,7 @@ class PoliciesCheck:
         The mistakes of the others are in `mistakes`.
         """
         for device in self._devices.values():
-            self.mistakes += self._about_control(device)
+            self.mistakes += control_mistakes(self._document, device, self._promises.get(device.name))
         written = self._document.value((POLICIES,))
         if written is not None and not isinstance(written, dict):
             message = "is not a mapping from names to policies"
@@ -141,7 +139,7 @@ class PoliciesCheck:
             self.mistakes.append(self._document.mistake((*path, "action"), message))
         devices = []
         for device in self._meant(path, section):
-            refusal = self._task_refusal(device, section.action)
+            refusal = task_refusal(device, section.action, self._promises.get(device.name))
             if refusal is None:
                 devices.append(device.name)
             elif section.device != FROM_LABEL:
@@ -159,25 +157,6 @@ class PoliciesCheck:
             most_a_day=section.most_a_day,
             dry_run=section.dry_run,
         )
-
-    def _task_refusal(self, device: DeviceConfig, action: Action) -> str | None:
-        """Return why the device cannot or must not be asked to do this."""
-        promises = self._promises.get(device.name)
-        if promises is None:
-            return None
-        promise = next((each for each in promises.values() if action in each.actions), None)
-        if promise is None:
-            return _not_possible(device, action, promises)
-        refusal = _hazard_refusal(device, action, promise.hazard)
-        if refusal is not None:
-            return refusal[1]
-        lifted = device.control.allow_unlimited
-        if action is Action.RESET_WATCHDOG and (lifted is None or lifted < LEAST_ALLOWED_S):
-            return (
-                f"{action.value} on {device.name} needs its owner's word:"
-                f" control: {{allow_unlimited: {LEAST_ALLOWED_S:g}s}}"
-            )
-        return None
 
     def _terms(self, path: KeyPath, section: PolicySection) -> Terms:
         least = 2 * self._alertmanager.repeat_interval
@@ -216,7 +195,9 @@ class PoliciesCheck:
                     self.mistakes.append(self._document.mistake(where, f"{error} ({device.name})"))
                 continue
             value = self._meant_by(device, parameters, value)
-            refusal = self._refusal(device, section, parameters, value)
+            refusal = state_refusal(
+                device, section.action, parameters, value, self._promises.get(device.name)
+            )
             if refusal is None:
                 yield device.name, value
             elif section.device != FROM_LABEL:
@@ -244,7 +225,9 @@ class PoliciesCheck:
             self.mistakes.append(self._document.mistake((*path, error.key), str(error)))
             return
         for device, value in shares:
-            refusal = self._refusal(device, section, parameters, value)
+            refusal = state_refusal(
+                device, section.action, parameters, value, self._promises.get(device.name)
+            )
             if refusal is None:
                 yield device.name, value
             else:
@@ -303,55 +286,6 @@ class PoliciesCheck:
                 self.mistakes.append(self._document.mistake(where, message))
         return able
 
-    def _refusal(
-        self, device: DeviceConfig, section: PolicySection, parameters: Parameters, value: Value
-    ) -> tuple[str, str] | None:
-        """Return the key and the reason why the device cannot or must not be asked for this."""
-        promises = self._promises.get(device.name)
-        if promises is None:
-            return None
-        policy_state = f"setting:{parameters.setting}" if isinstance(parameters, SetParameters) else None
-        promise = next(
-            (
-                promise
-                for key, promise in promises.items()
-                if section.action in promise.actions and policy_state in (None, key)
-            ),
-            None,
-        )
-        if promise is None:
-            return "action", _not_possible(device, section.action, promises)
-        hazard = promise.hazard_of(value)
-        return _hazard_refusal(device, section.action, hazard) or _range_refusal(device, promise, value)
-
-    def _about_control(self, device: DeviceConfig) -> Iterator[Mistake]:
-        path: KeyPath = ("devices", device.name, "control")
-        names = [action.value for action in Action]
-        permissions = [*names, *load_family(device.family).spec.permissions]
-        for index, name in enumerate(device.control.allow):
-            if name not in permissions:
-                yield self._document.mistake((*path, "allow", index), not_among(name, permissions))
-        promises = self._promises.get(device.name)
-        if device.control.clock_sync is not None and promises is not None:
-            refusal = self._task_refusal(device, Action.SET_CLOCK)
-            if refusal is not None:
-                yield self._document.mistake((*path, "clock_sync"), refusal)
-        limiting = sorted(action.value for action in LIMITING)
-        for name in device.control.default:
-            if name not in limiting:
-                message = f"is not one of {listed(limiting)}.{did_you_mean(name, limiting)}".removesuffix(".")
-                yield self._document.mistake((*path, "default", name), message, at_key=True)
-        for name, fail_safe in device.control.fail_safe.items():
-            where: KeyPath = (*path, "fail_safe", name)
-            if name not in names:
-                message = f"is not an action.{did_you_mean(name, names)}".removesuffix(".")
-                yield self._document.mistake(where, message, at_key=True)
-            elif isinstance(fail_safe, FailSafeLimit) and Action(name) not in LIMITING:
-                message = (
-                    f"a limit in watts is a fail-safe of {listed(limiting)} only; write hold or baseline"
-                )
-                yield self._document.mistake(where, message)
-
     def _refuse_conflict(self, first: Policy, second: Policy) -> None:
         for device in first.values.keys() & second.values.keys():
             one, other = first.values[device], second.values[device]
@@ -362,31 +296,3 @@ class PoliciesCheck:
                     " give one of them a larger one"
                 )
                 self.mistakes.append(self._document.mistake((POLICIES, second.name), message, at_key=True))
-
-
-def _not_possible(device: DeviceConfig, action: Action, promises: Mapping[str, Promise]) -> str:
-    actions = sorted({each.value for promise in promises.values() for each in promise.actions})
-    able = f"it can {listed(actions)}" if actions else "nothing of it can be commanded"
-    return f"{action.value} is not possible on {device.name}; {able}"
-
-
-def _hazard_refusal(device: DeviceConfig, action: Action, hazard: Hazard) -> tuple[str, str] | None:
-    reason = None
-    if hazard is Hazard.OPT_IN and action.value not in device.control.allow:
-        reason = f"needs its owner's word: control: {{allow: [{action.value}]}}"
-    elif hazard is Hazard.PERSON:
-        reason = "is for a person only"
-    elif hazard is Hazard.NEVER:
-        reason = "is never done"
-    return None if reason is None else ("action", f"{action.value} on {device.name} {reason}")
-
-
-def _range_refusal(device: DeviceConfig, promise: Promise, value: Value) -> tuple[str, str] | None:
-    number = getattr(value, "watts", getattr(value, "value", None))
-    if not isinstance(number, float):
-        return None
-    low = float("-inf") if promise.low is None else promise.low
-    high = float("inf") if promise.high is None else promise.high
-    if low <= number <= high:
-        return None
-    return "with", f"{number:g} is out of the range of {device.name}, {low:g} to {high:g}"

@@ -1,0 +1,45 @@
+"""The section `control` of a device, held against what the device can do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from controllers.claims.demand import LIMITING
+from controllers.policy.refusals import Promises, task_refusal
+from sunhelm.configuration.complaints import not_among
+from sunhelm.configuration.document import Document
+from sunhelm.configuration.mistakes import Mistake, did_you_mean, listed
+from sunhelm.configuration.places import KeyPath
+from sunhelm.devices.control import Action
+from sunhelm.devices.device_config import DeviceConfig
+from sunhelm.devices.families import load_family
+from sunhelm.devices.sections import FailSafeLimit
+
+
+def control_mistakes(
+    document: Document, device: DeviceConfig, promises: Promises | None
+) -> Iterator[Mistake]:
+    """Yield what is wrong in the section; `promises` are None where nobody knows what the device can do."""
+    path: KeyPath = ("devices", device.name, "control")
+    names = [action.value for action in Action]
+    permissions = [*names, *load_family(device.family).spec.permissions]
+    for index, name in enumerate(device.control.allow):
+        if name not in permissions:
+            yield document.mistake((*path, "allow", index), not_among(name, permissions))
+    if device.control.clock_sync is not None and promises is not None:
+        refusal = task_refusal(device, Action.SET_CLOCK, promises)
+        if refusal is not None:
+            yield document.mistake((*path, "clock_sync"), refusal)
+    limiting = sorted(action.value for action in LIMITING)
+    for name in device.control.default:
+        if name not in limiting:
+            message = f"is not one of {listed(limiting)}.{did_you_mean(name, limiting)}".removesuffix(".")
+            yield document.mistake((*path, "default", name), message, at_key=True)
+    for name, fail_safe in device.control.fail_safe.items():
+        where: KeyPath = (*path, "fail_safe", name)
+        if name not in names:
+            message = f"is not an action.{did_you_mean(name, names)}".removesuffix(".")
+            yield document.mistake(where, message, at_key=True)
+        elif isinstance(fail_safe, FailSafeLimit) and Action(name) not in LIMITING:
+            message = f"a limit in watts is a fail-safe of {listed(limiting)} only; write hold or baseline"
+            yield document.mistake(where, message)
