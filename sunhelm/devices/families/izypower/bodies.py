@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from sunhelm.devices.errors import Malformed
 from sunhelm.devices.families.shapes import mapping, number
 
 Json = Mapping[str, object]
+
+_NAME: Final = re.compile(r"[A-Za-z_]{1,30}[0-9]{0,2}")
+"""What can be the name of a member and no serial number, address or date."""
+
+_MOST_NAMES: Final = 20
 
 
 def part_with(body: Json, *members: str) -> Json:
@@ -38,7 +45,9 @@ def objects(told: object) -> Sequence[Json]:
 
 
 def missing(body: Json, where: str, what: str) -> Malformed:
-    """Return the error of an answer without what it should have; a code that it bears is told."""
+    """Return the error of an answer without what it should have; what it has instead is told by name."""
     code = number(body.get("code"))
-    told = "" if code is None else f"; the answer bears the code {code:g}"
-    return Malformed(f"{where}: no {what}{told}")
+    told = "" if code is None else f" and the code {code:g}"
+    names = [name for part in (body, mapping(body.get("data"))) for name in part if _NAME.fullmatch(name)]
+    there = ", ".join(dict.fromkeys(names[:_MOST_NAMES])) or "nothing"
+    return Malformed(f"{where}: no {what}; it has {there}{told}")

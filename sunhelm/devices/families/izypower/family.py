@@ -155,7 +155,7 @@ class IzypowerSource:
         if self.station is not None:
             yield from samples.derived(samples_, self.units)
             told = (self.family.spec.vendor, "station", self.station.id, "")
-            yield Sample(CATALOGUE["device"], 1.0, told, "stationsId", "devices")
+            yield Sample(CATALOGUE["device"], 1.0, told, "stationsId", MAIN)
 
     def remarks(self) -> Iterable[Sample]:
         """Yield when the devices last reported, also where that is too long ago."""

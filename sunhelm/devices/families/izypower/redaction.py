@@ -35,11 +35,20 @@ _KEPT: Final = frozenset(
 
 _OF_PERIODS: Final = re.compile(r"(day|month|year|all)(1|2|_in|_out)?")
 _HARMLESS: Final = re.compile(
-    r"[+-]?[0-9]+([.,][0-9]+)? ?[A-Za-z%\u00b0]{0,6}|-|[A-Za-z][A-Za-z0-9_.+-]{0,19}"
-    r"|[vV]?[0-9]+(\.[0-9A-Za-z-]+)+"
-    r"|[0-9]{1,2}:[0-9]{2}|[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9:]{5,8}( ?UTC)?([+-][0-9]{2}:?[0-9]{2})?"
+    r"[+-]?[0-9]+([.,][0-9]+)? ?([A-Za-z]{0,4}|%|\u00b0C)|-|[0-9]{1,2}:[0-9]{2}"
+    r"|[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9:]{5,8}( ?UTC)?([+-][0-9]{2}:?[0-9]{2})?"
 )
-"""Words, numbers with a unit, times and versions."""
+"""Numbers with a unit, times, and the sign for nothing."""
+
+_WORDS: Final[Mapping[str, re.Pattern[str]]] = {
+    "deviceType": re.compile(r"[a-z_]{1,15}"),
+    "value": re.compile(r"vm|meter|battery|evse"),
+    "key": re.compile(r"[a-z0-9_]{1,20}"),
+    "pv": re.compile(r"[A-Za-z]{2}[0-9]"),
+    "status": re.compile(r"[a-z0-9]{1,10}"),
+    "softwareVersion": re.compile(r"[vV]?[0-9]+(\.[0-9A-Za-z-]{1,8})+"),
+}
+"""Texts of some members that are harmless beyond that."""
 
 Json = Mapping[str, object]
 
@@ -93,5 +102,9 @@ def _is_harmless(key: str, value: object) -> bool:
     """Whether a value tells nothing of the owner: one of a known member, and no text that could be a name."""
     if not value or isinstance(value, bool):
         return True
-    known = key in _KEPT or _OF_PERIODS.fullmatch(key) is not None
-    return known and (not isinstance(value, str) or _HARMLESS.fullmatch(value) is not None)
+    if key not in _KEPT and not _OF_PERIODS.fullmatch(key):
+        return False
+    words = _WORDS.get(key)
+    return not isinstance(value, str) or bool(
+        _HARMLESS.fullmatch(value) or (words is not None and words.fullmatch(value))
+    )

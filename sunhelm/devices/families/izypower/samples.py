@@ -35,9 +35,10 @@ LINK: Final = Quantity(
 )
 
 OFFERS: Final[Mapping[str, Sequence[Quantity]]] = {
+    "live": [CATALOGUE["device"]],
     "status": [DATA],
     "energy": [UNREAD],
-    "devices": [UNIT, CATALOGUE["device"], CATALOGUE["grid_frequency"]],
+    "devices": [UNIT, CATALOGUE["grid_frequency"]],
     "batteries": [LINK, UNREAD],
     "meters": [UNREAD],
     "chargers": [UNREAD],
