@@ -37,13 +37,16 @@ class EvcFace:
     """The charger in front of a plant; implements `Face`.
 
     `missing_j` is the energy that the vehicle still takes, None when there is no vehicle. `obeys` switched
-    off is the firmware that ignores what is written.
+    off is the firmware that ignores what is written; with `session_falls` the energy of the session reads 0
+    while nothing is charged, and begins anew.
     """
 
     def __init__(self, plant: Plant, *, missing_j: float | None = 30 * KWH) -> None:
         self.plant = plant
         self.missing_j = missing_j
         self.obeys = True
+        self.session_falls = False
+        self.began_at = self.ended_at = plant.state.time
         self.limit_a = float(_MOST_A)
         self.plug_and_go = False
         self.control = _STOP
@@ -83,7 +86,13 @@ class EvcFace:
             self.session_j += energy
             self.delivered_j += energy
             self.session_s += passed
-        self.state = self._next()
+        before, self.state = self.state, self._next()
+        if self.state is State.CHARGING and before is not State.CHARGING:
+            self.began_at = self.plant.state.time
+            if self.session_falls:
+                self.session_j = 0.0
+        elif before is State.CHARGING and self.state is not State.CHARGING:
+            self.ended_at = self.plant.state.time
         self.plant.steering.vehicle_w = self.power_w
 
     def read(self, unit: int, table: Table, address: int, count: int) -> Sequence[int]:
@@ -142,7 +151,11 @@ class EvcFace:
         image.word(36, self.limit_a, 10)
         for place, letter in enumerate(_SERIAL, 38):
             image.word(place, ord(letter))
-        image.word(72, self.session_j / KWH, 10)
+        counts = self.state is State.CHARGING or not self.session_falls
+        image.word(72, self.session_j / KWH if counts else 0.0, 10)
+        for first, moment in ((74, self.began_at), (82, self.ended_at)):
+            at = datetime.fromtimestamp(moment, UTC)
+            image.words(first, at.hour, at.minute, at.second)
         image.word(79, self.session_s % 65536)
         image.word(93, not self.plug_and_go)
         image.word(94, _START if self.state is State.CHARGING else self.control)
