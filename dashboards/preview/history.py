@@ -61,11 +61,12 @@ class History:
             self.lines.setdefault(name, []).append(f"{_series(name, labels)} {value!r} {time}\n")
 
     def merge(self, other: History) -> None:
-        """Take in what others have lived through at the same time."""
+        """Take in what other devices have told at the same time; what their exporter is itself is left out."""
         self.targets.extend(other.targets)
         self.kinds |= other.kinds
         for name, lines in other.lines.items():
-            self.lines.setdefault(name, []).extend(lines)
+            mine = self.lines.setdefault(name, [])
+            mine.extend(line for line in lines if 'device="' in line)
         self.points.extend(other.points)
 
     def write(self, file: TextIO, mode: Mode) -> None:

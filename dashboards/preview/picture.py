@@ -27,7 +27,7 @@ from dashboards.preview.history import Span
 from dashboards.preview.houses import METER, street
 from dashboards.preview.server import remembering
 
-SPAN: Final = Span.of_days(8, end=datetime(2026, 9, 20, 15, 30, tzinfo=UTC).timestamp(), step=120)
+SPAN: Final = Span.of_days(8, end=datetime(2026, 9, 20, 15, 30, tzinfo=UTC).timestamp(), step=240)
 """A week in which it is sometimes cloudy, and a day before it; until an afternoon."""
 
 _WIDTH: Final = 1400
