@@ -11,9 +11,11 @@ from layout import page, seconds, table
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from controllers.evcharging.section import ChargerSection, HouseSection
 from controllers.policy.parameters import PARAMETERS
 from controllers.policy.policies import AlertmanagerSection, HeartbeatSection, PolicySection
 from exporter.config import InfluxSection, WebSection
+from sunhelm.configuration.validation import Section
 from sunhelm.devices.sections import Account, Control, DeviceSection, ExportRange, Location, SiteSection
 from sunhelm.devices.tariffs import Rate, Tariff
 
@@ -32,6 +34,8 @@ SECTIONS: Final[Mapping[str, type[BaseModel]]] = {
     "alertmanager": AlertmanagerSection,
     "alertmanager.heartbeat": HeartbeatSection,
     "policies.NAME": PolicySection,
+    "evcharging.NAME": ChargerSection,
+    "evcharging.NAME.house": HouseSection,
 }
 """Where each model is found in the file."""
 
@@ -43,6 +47,9 @@ class Undocumented(Exception):
 def site_file_page() -> str:
     """Return the page. Raises Undocumented."""
     told: dict[str, dict[str, Any]] = yaml.safe_load(MEANINGS.read_text(encoding="utf-8"))
+    sections = {each for each in Section.__subclasses__() if each.__name__.endswith("Section")}
+    if untold := sections - set(SECTIONS.values()):
+        raise Undocumented(", ".join(each.__name__ for each in untold))
     if set(told) != set(SECTIONS):
         raise Undocumented(f"{MEANINGS.name}: {', '.join(sorted(set(told) ^ set(SECTIONS)))}")
     return page(
@@ -102,5 +109,5 @@ def _default(field: FieldInfo) -> str:
     if value is None or isinstance(value, BaseModel) or value in ((), {}):
         return ""
     if isinstance(value, float):
-        return f"`{seconds(value).replace(' ', '')}`"
+        return f"`{seconds(value).replace(' min', 'm').replace(' ', '')}`"
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
