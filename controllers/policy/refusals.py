@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from controllers.policy.parameters import Parameters, SetParameters
 from controllers.tasks.watchdog import LEAST_ALLOWED_S
 from sunhelm.configuration.mistakes import listed
-from sunhelm.devices.control import Action, Hazard, Promise, Value
+from sunhelm.devices.control import Action, Hazard, Limit, Promise, Value
 from sunhelm.devices.device_config import DeviceConfig
 
 Promises = Mapping[str, Promise]
@@ -79,6 +79,14 @@ def _range_refusal(device: DeviceConfig, promise: Promise, value: Value) -> str 
         return None
     low = float("-inf") if promise.low is None else promise.low
     high = float("inf") if promise.high is None else promise.high
-    if low <= number <= high:
+    if not low <= number <= high:
+        return f"{number:g} is out of the range of {device.name}, {low:g} to {high:g}"
+    return below_what_its_owner_wants(promise, value, device.name)
+
+
+def below_what_its_owner_wants(promise: Promise, value: Value, device: str) -> str | None:
+    """Return why a limit is stricter than the owner of a device ever wants it; None where it is not."""
+    least = promise.owner_low
+    if not isinstance(value, Limit) or least is None or value.watts >= least:
         return None
-    return f"{number:g} is out of the range of {device.name}, {low:g} to {high:g}"
+    return f"{value.watts:g} is less than export_limit.minimum of {device}, {least:g}"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,15 @@ def test_a_policy_says_who_asks_for_what_and_how_long(tmp_path: Path) -> None:
     assert one.values == {"roof": Limit(0)}
     assert (one.terms.lease_s, one.terms.min_life_s, one.terms.max_life_s) == (600.0, 600.0, 86_400.0)
     assert (one.terms.priority, one.state, one.terms.dry_run) == (10, "export_limit", False)
+
+
+def test_no_policy_asks_for_a_stricter_limit_than_the_owner_ever_wants(tmp_path: Path) -> None:
+    wanted = dict(PROMISES, export_limit=replace(PROMISES["export_limit"], owner_low=500.0))
+    text = SITE + HEARTBEAT + policy("limit_export", "{limit: 0W}")
+    (mistake,) = mistakes(tmp_path, text, promises=lambda config, site: wanted)
+    assert "0 is less than export_limit.minimum of roof, 500" in mistake
+
+    load(tmp_path, text.replace("0W", "500W"), promises=lambda config, site: wanted)
 
 
 @pytest.mark.parametrize(

@@ -187,6 +187,17 @@ async def test_what_means_nothing_is_refused(household: Any, command: Command, r
     assert household.people.claims() == ()
 
 
+async def test_no_claim_is_stricter_than_the_owner_ever_wants(household: Any) -> None:
+    handle = household.device.export
+    handle.promise = replace(handle.promise, owner_low=500.0)
+    with pytest.raises(Refused, match=r"0 is less than export_limit\.minimum of roof, 500"):
+        await household.people.claim(limit())
+
+    await household.people.claim(limit("500W"))
+    await household.step()
+    assert handle.value == Limit(500)
+
+
 async def test_what_is_for_a_person_has_to_be_confirmed(household: Any) -> None:
     handle = household.device.export
     handle.promise = replace(handle.promise, hazard=Hazard.PERSON)
