@@ -13,6 +13,7 @@ from pathlib import Path
 
 import yaml
 from control import api_page, commands_page
+from controller_metrics import controller_page
 from layout import NOTICE, PROOF, RUNG, page, seconds, table
 from overview import alerts_page, devices_page, families_page
 from programs import command_line_page
@@ -44,6 +45,7 @@ def pages() -> Iterator[tuple[Path, str]]:
         yield REFERENCE / "families" / f"{name}.md", family_page(load_family(name))
     yield REFERENCE / "commands.md", commands_page()
     yield REFERENCE / "api.md", api_page()
+    yield REFERENCE / "controller.md", controller_page()
     yield REFERENCE / "command-line.md", command_line_page()
     yield REFERENCE / "site-file.md", site_file_page()
 
