@@ -97,7 +97,13 @@ def test_devices_of_two_sites_are_kept_apart(alerts: list[Rule]) -> None:
 
 def test_an_alert_is_called_by_what_it_is_about(alert_files: dict[str, list[Rule]]) -> None:
     """Those of a family bear its name, but for what any device of its kind could do."""
-    prefixes = {"controller": "Sunhelm", "devices": "Solar", "sec1000s": "Solar"}
+    prefixes = {
+        "controller": "Sunhelm",
+        "devices": "Solar",
+        "sec1000s": "Solar",
+        "evcharging": "SunhelmEv",
+        "givenergy_evc": "GivEnergyEvc",
+    }
     for stem, alerts in alert_files.items():
         if stem != "control":
             prefix = prefixes.get(stem, stem)
