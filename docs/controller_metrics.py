@@ -55,8 +55,8 @@ def controller_page() -> str:
             ),
         ),
         "## Metrics",
-        "Besides these, `sunhelm_controller_ev_*` where a charger is regulated, and `process_*` and `python_*` "
-        "as all have that use the Prometheus client for Python.",
+        "Besides these, `sunhelm_controller_ev_*` where a charger is regulated, and `process_*` and "
+        "`python_*` as all have that use the Prometheus client for Python.",
         table(
             ("Metric", "Labels", "Meaning"),
             (
