@@ -27,15 +27,51 @@ def command(text: str) -> list[str]:
     return shlex.split(line.replace("\\\n", " "))
 
 
-@pytest.mark.parametrize("name", UNITS)
-def test_systemd_finds_nothing_wrong(root: Path, tmp_path: Path, name: str) -> None:
-    analyze = shutil.which("systemd-analyze")
-    if analyze is None:
+MOST_EXPOSED = 15
+"""Tenths of what `systemd-analyze security` calls the exposure, of a hundred: what is left is the network."""
+
+
+@pytest.fixture(scope="module")
+def analyze() -> str:
+    path = shutil.which("systemd-analyze")
+    if path is None:
         pytest.skip("systemd is not installed")
+    return path
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("name", UNITS)
+def test_systemd_finds_nothing_wrong(root: Path, tmp_path: Path, analyze: str, name: str) -> None:
     copy = tmp_path / f"{name}.service"
     copy.write_text(unit(root, name).replace("/opt/sunhelm/bin", str(Path(sys.executable).parent)))
     done = subprocess.run([analyze, "verify", "--man=no", copy], capture_output=True, text=True, check=False)
     assert name not in done.stderr, done.stderr
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("name", UNITS)
+def test_a_process_that_is_taken_over_can_do_little(root: Path, analyze: str, name: str) -> None:
+    file = root / "deploy" / "systemd" / f"{name}.service"
+    command = [analyze, "security", "--no-pager", "--offline=true", f"--threshold={MOST_EXPOSED}", file]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def test_secrets_come_from_systemd_by_the_names_that_the_flags_and_the_site_file_have(root: Path) -> None:
+    loaded = re.findall(r"^LoadCredential=(\S+):(\S+)$", unit(root, "sunhelm-controller"), re.MULTILINE)
+    assert loaded == [("controller.token", "/etc/sunhelm/controller.token")]
+    assert "--web.bearer-token-file=%d/controller.token" in command(unit(root, "sunhelm-controller"))
+    offered = re.findall(
+        r"^#LoadCredential=(\S+):/etc/sunhelm/(\S+)$", unit(root, "sunhelm-exporter"), re.MULTILINE
+    )
+    assert offered == [("influxdb_token", "influxdb_token")]
+
+
+def test_the_exporter_may_write_where_its_spool_is(root: Path) -> None:
+    text = unit(root, "sunhelm-exporter")
+    (place,) = re.findall(r"^# For `influxdb\.spool` of the site file: (\S+)$", text, re.MULTILINE)
+    assert "\nStateDirectory=sunhelm-exporter\n" in text
+    assert Path(place).parent == Path("/var/lib/sunhelm-exporter")
 
 
 @pytest.mark.parametrize(("name", "main"), UNITS.items())
