@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from grafana_foundation_sdk.builders import bargauge, stat, table, timeseries
+from grafana_foundation_sdk.models import common as look
 from grafana_foundation_sdk.models import dashboard as model
 
 from dashboards.panels import (
@@ -20,15 +21,19 @@ from dashboards.panels import (
     number,
     share,
     stacked,
+    stepped,
 )
 from dashboards.queries import (
     battery_power,
+    battery_setpoint,
+    battery_strategy,
     cell_off_mean,
     cell_temperature,
     cell_voltage,
     cells_apart,
     chosen,
     of_battery,
+    of_each_battery,
     power_now,
 )
 
@@ -39,6 +44,10 @@ _HEALTH: Final[Steps] = {None: "red", 0.7: "orange", 0.85: "green"}
 _APART: Final[Steps] = {None: "green", 0.1: "orange", 0.3: "red"}
 _HEAT: Final[Steps] = {None: "blue", 5: "green", 45: "orange", 55: "red"}
 _NAME: Final = "{{device}} {{battery}}"
+SILENT: Final = {
+    ("Asked and done", "{{device}} controller"): "nobody commands a battery in the simulated site",
+}
+"""Why a query brings nothing from the simulated site, by the panel's title and the legend."""
 
 
 def build() -> model.Dashboard:
@@ -52,6 +61,7 @@ def build() -> model.Dashboard:
         board,
         {
             "Now": (_power_now(), _count(), _apart_now(), _warmest(), _charge_now(), _health()),
+            "What is asked of them": (_asked(), _strategy()),
             "Packs and modules": (_charge(), _power(), _voltage(), _current(), _table()),
             "Cells": (_extremes(), _apart(), _off_mean(), _temperatures(), _cells()),
         },
@@ -71,9 +81,13 @@ def _power_now() -> stat.Panel:
 
 def _count() -> stat.Panel:
     frame = Frame(
-        "Batteries", "Packs, modules and stacks that tell their state of charge.", _NO_BATTERY, 4, 5
+        "Batteries",
+        "Packs, modules and stacks that tell their state of charge, and batteries that are one.",
+        _NO_BATTERY,
+        4,
+        5,
     )
-    query = f"count({of_battery('state_of_charge', 'ratio')})"
+    query = f"count({of_each_battery('state_of_charge', 'ratio')})"
     return number(frame, "short", [Series("Batteries", query)], {None: "text"})
 
 
@@ -98,7 +112,7 @@ def _warmest() -> stat.Panel:
 
 def _charge_now() -> bargauge.Panel:
     frame = Frame("State of charge", "How full each battery is.", _NO_BATTERY, 4, 5)
-    return share(frame, [Series(_NAME, of_battery("state_of_charge", "ratio"))], _CHARGE)
+    return share(frame, [Series(_NAME, of_each_battery("state_of_charge", "ratio"))], _CHARGE)
 
 
 def _health() -> bargauge.Panel:
@@ -120,7 +134,11 @@ def _charge() -> timeseries.Panel:
         12,
         9,
     )
-    return chart(frame, "percentunit", [Series(_NAME, of_battery("state_of_charge", "ratio"))]).min(0).max(1)
+    return (
+        chart(frame, "percentunit", [Series(_NAME, of_each_battery("state_of_charge", "ratio"))])
+        .min(0)
+        .max(1)
+    )
 
 
 def _power() -> timeseries.Panel:
@@ -130,9 +148,42 @@ def _power() -> timeseries.Panel:
     return stacked(chart(frame, "watt", [Series(_NAME, battery_power())]), opacity=60)
 
 
+def _asked() -> timeseries.Panel:
+    frame = Frame(
+        "Asked and done",
+        "The power of the batteries of a device (+ discharge), what it was told, and what the controller "
+        "wants.",
+        "No device tells the power of its batteries",
+        12,
+        9,
+    )
+    dashed: Mapping[str, object] = {"custom.lineStyle": {"fill": "dash", "dash": [6, 6]}}
+    return chart(
+        frame,
+        "watt",
+        [
+            Series("{{device}}", f"max by (device) ({chosen('solar_battery_power_watts')})"),
+            Series("{{device}} setpoint", battery_setpoint("device"), dashed),
+            Series("{{device}} controller", battery_setpoint("controller"), dashed),
+        ],
+    )
+
+
+def _strategy() -> timeseries.Panel:
+    frame = Frame(
+        "How they are run",
+        "The strategy or mode, in the words of the vendor.",
+        "No device tells how its battery is run",
+        12,
+        9,
+    )
+    panel = chart(frame, "short", [Series("{{device}}: {{state}}", battery_strategy())], line_width=3)
+    return stepped(panel).axis_placement(look.AxisPlacement.HIDDEN)
+
+
 def _voltage() -> timeseries.Panel:
     frame = Frame("Voltage", "Voltage of each battery.", "No battery tells its voltage", 12, 8)
-    return chart(frame, "volt", [Series(_NAME, of_battery("voltage", "volts"))])
+    return chart(frame, "volt", [Series(_NAME, of_each_battery("voltage", "volts"))])
 
 
 def _current() -> timeseries.Panel:
@@ -165,7 +216,9 @@ def _table() -> table.Panel:
     return listing(
         frame,
         [
-            Series("State of charge", of_battery("state_of_charge", "ratio"), cell("percentunit", width=125)),
+            Series(
+                "State of charge", of_each_battery("state_of_charge", "ratio"), cell("percentunit", width=125)
+            ),
             Series("State of health", of_battery("state_of_health", "ratio"), cell("percentunit", width=125)),
             Series("Power", battery_power(), cell("watt", width=125)),
             Series("Holds", f"{kwh} or {estimated}", cell("kwatth", width=125)),

@@ -8,15 +8,31 @@ from grafana_foundation_sdk.builders import stat, table, timeseries
 from grafana_foundation_sdk.models import common as look
 from grafana_foundation_sdk.models import dashboard as model
 
-from dashboards.panels import Frame, Series, board_of, chart, filled, listing, number, states, stepped
+from dashboards.panels import (
+    Frame,
+    Series,
+    board_of,
+    cell,
+    chart,
+    filled,
+    listing,
+    number,
+    numbered,
+    states,
+    stepped,
+)
 from dashboards.queries import chosen
 
 _AT: Final = {"unit": "time:YYYY-MM-DD HH:mm"}
 _WATTS: Final = {"unit": "watt"}
+_PLANNED: Final = cell("watt")
+_PRICED: Final = cell("none", decimals=3)
+_PRICE: Final = {"unit": "none", "decimals": 3, "custom.axisPlacement": "right"}
 _IN_FORCE: Final = {"mappings": [states({0: ("to come", "text"), 1: ("now", "green")})]}
 _REFUSED: Final = 'reason=~"auth_failed|rate_limited"'
 _NOTHING: Final = "Nothing is known: no Prometheus answers"
 _NO_SCHEDULES: Final = "No schedule runs or is to come, or no device has any of its own"
+_NO_PLAN: Final = "No device tells a plan of its own"
 _NO_ENVELOPES: Final = "No envelope is in force or to come, or no device takes any"
 
 
@@ -31,7 +47,7 @@ def build() -> model.Dashboard:
         board,
         {
             "How are the accounts?": (*_now(), _ages(), _refusals()),
-            "What was asked for which time?": (_schedules(), _envelopes()),
+            "What was asked for which time?": (_schedules(), _envelopes(), _planned(), _planned_hours()),
             "What came of it?": (_modes(), _in_force(), _limits()),
         },
     )
@@ -150,6 +166,42 @@ def _envelopes() -> table.Panel:
         ],
         labels=("device", "event", "status"),
     )
+
+
+def _planned() -> timeseries.Panel:
+    price = chosen("solar_sessy_energy_price_per_kwh")
+    return chart(
+        Frame(
+            "Plan of the battery, and what it did",
+            "What the schedule of the maker asked for (+ discharge), what the battery did, and the price.",
+            _NO_PLAN,
+            12,
+            8,
+        ),
+        "watt",
+        [
+            Series("{{device}} plan", f"max by (device) ({chosen('solar_sessy_schedule_power_watts')})"),
+            Series(
+                "{{device}} did",
+                f"max by (device) ({chosen('solar_battery_power_watts')}) and on (device) "
+                f"{chosen('solar_sessy_schedule_power_watts')}",
+            ),
+            Series("{{device}} price in {{currency}}", f"max by (device, currency) ({price})", _PRICE),
+        ],
+    )
+
+
+def _planned_hours() -> table.Panel:
+    by = "max by (device, hours)"
+    panel = listing(
+        Frame("Plan of the next hours", "So many hours from now.", _NO_PLAN, 12, 8),
+        [
+            Series("Power", f"{by} ({chosen('solar_sessy_schedule_ahead_power_watts')})", _PLANNED),
+            Series("Price", f"{by} ({chosen('solar_sessy_energy_ahead_price_per_kwh')})", _PRICED),
+        ],
+        labels=("hours", "device"),
+    )
+    return numbered(panel, "hours")
 
 
 def _modes() -> timeseries.Panel:

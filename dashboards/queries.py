@@ -300,10 +300,34 @@ def of_battery(what: str, unit: str = "") -> str:
     return f"max by (device, battery) ({chosen(metric)})"
 
 
+def of_each_battery(what: str, unit: str) -> str:
+    """Return a value of each battery; of a device that tells of no single ones, that of all it has."""
+    return _or_whole(of_battery(what, unit), what, unit)
+
+
 def battery_power() -> str:
     """Return the power of each battery; from volts and amperes where it does not tell any."""
     volts, amperes = of_battery("voltage", "volts"), of_battery("current", "amperes")
-    return f"{of_battery('power', 'watts')} or {volts} * {amperes}"
+    return _or_whole(f"({of_battery('power', 'watts')} or {volts} * {amperes})", "power", "watts")
+
+
+def _or_whole(parts: str, what: str, unit: str) -> str:
+    whole = f"max by (device) ({chosen(f'solar_battery_{what}_{unit}')})"
+    return f'{parts} or label_replace({whole} unless on (device) {parts}, "battery", "all", "", "")'
+
+
+def battery_setpoint(of: Literal["device", "controller"]) -> str:
+    """Return the watts that a battery is told to give, by its own word or by that of the controller."""
+    if of == "device":
+        return f"max by (device) ({chosen('solar_sessy_power_setpoint_watts')})"
+    desired = chosen("sunhelm_controller_desired", 'state="battery"', devices=COMMANDED)
+    return f"max by (device) ({desired})"
+
+
+def battery_strategy() -> str:
+    """Return 1 for how each battery is run, by the vendor's own word."""
+    metrics = ("solar_sessy_strategy", "solar_givenergy_mode", "solar_redback_mode")
+    return " or ".join(f"max by (device, state) ({chosen(metric)}) == 1" for metric in metrics)
 
 
 def cell_voltage(which: Literal["lowest", "mean", "highest"]) -> str:
