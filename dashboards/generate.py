@@ -11,7 +11,7 @@ from typing import Any, Final
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from dashboards import battery, clouds, control, devices, grid, inverter, site, tariff, together
+from dashboards import battery, clouds, control, devices, ev_charger, grid, inverter, site, tariff, together
 
 FOLDER: Final = Path(__file__).parent / "json"
 DASHBOARDS: Final[Mapping[str, Callable[[], Dashboard]]] = MappingProxyType(
@@ -20,6 +20,7 @@ DASHBOARDS: Final[Mapping[str, Callable[[], Dashboard]]] = MappingProxyType(
         "clouds": clouds.build,
         "control": control.build,
         "devices": devices.build,
+        "ev_charger": ev_charger.build,
         "grid": grid.build,
         "inverter": inverter.build,
         "site": site.build,

@@ -72,9 +72,7 @@ _FIGURES: Final[tuple[tuple[str, str, Callable[[Regulator], float | None]], ...]
 
 
 def charging_metrics(regulators: Sequence[Regulator], prefix: str) -> Iterator[Metric]:
-    """Yield what is told of each charger; nothing where none is regulated."""
-    if not regulators:
-        return
+    """Yield what is told of each charger."""
     for name, text, figure in _FIGURES:
         family = GaugeMetricFamily(f"{prefix}_ev_{name}", text, labels=_DEVICE)
         for regulator in regulators:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 
+from dashboards.preview.charging import CHARGER, Charging
 from dashboards.preview.commands import commands
 from dashboards.preview.companions import alerts
 from dashboards.preview.history import History, Span
@@ -49,7 +50,11 @@ def whole_site() -> History:
         QUIET_UNTIL + 600: _trouble,
         QUIET_UNTIL + 900: _no_trouble,
     }
+    charging = Charging()
+    for time, regulate in charging.events(span).items():
+        events[time] = _both(events[time], regulate) if time in events else regulate
     history = lived_through(span, seed=SEED, events=events)
+    history.add(charging.samples)
     _accompany(history)
     return history
 
@@ -63,11 +68,23 @@ def street(span: Span) -> History:
     last = Span(span.end - _HOURS_OF_ALL * 3600, span.end, span.step)
     for seed, family in enumerate((name for name in FAMILIES if name != METER), _NEXT_SEED):
         events: dict[int, Event] = {}
+        charging = Charging()
+        if family == CHARGER:
+            events |= charging.events(last)
         if family == "redback":
             events[last.begin] = partial(_arrange, start=span.end - 7200)
         history.merge(lived_through(last, [family], seed=seed, plant_step_s=span.step / 4, events=events))
+        history.add(charging.samples)
     _accompany(history)
     return history
+
+
+def _both(first: Event, second: Event) -> Event:
+    def happen(house: SimulatedSite) -> None:
+        first(house)
+        second(house)
+
+    return happen
 
 
 def _accompany(history: History) -> None:

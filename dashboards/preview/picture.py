@@ -35,6 +35,7 @@ _VARIABLES: Final[Mapping[str, str]] = MappingProxyType({"site": "home", "device
 _DEVICES: Final[Mapping[str, str]] = MappingProxyType(
     {
         "battery": "victron|givenergy|huawei",
+        "ev_charger": "givenergy_evc",
         "grid": f"{METER}|tariff",
         "inverter": "huawei|sma|deye",
         "site": METER,
