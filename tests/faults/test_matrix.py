@@ -33,6 +33,7 @@ from sunhelm.simulator.faults import (
 VARIANTS = [
     *(name for name in FAMILIES if not FAMILIES[name].cloud),
     "redback",
+    "sessy",
     "izypower",
     "sunspec rtu_over_tcp",
 ]

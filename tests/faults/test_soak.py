@@ -23,6 +23,7 @@ DAYS: Final = float(os.environ.get("SUNHELM_SOAK_DAYS", "1"))
 VARIANTS: Final = [
     *(name for name in FAMILIES if not FAMILIES[name].cloud),
     "redback",
+    "sessy",
     "izypower",
     "sunspec rtu_over_tcp",
 ]

@@ -115,7 +115,7 @@ class SessySource:
             yield from totals_of_p1(samples)
         if self.kind is not None:
             told = (self.family.spec.vendor, self.kind.model, self.serial, self.firmware)
-            yield Sample(CATALOGUE["device"], 1.0, told, "system/info", "identity")
+            yield Sample(CATALOGUE["device"], 1.0, told, "system/info")
 
     def remarks(self) -> Iterable[Sample]:
         """Nothing is known of a dongle that does not answer."""

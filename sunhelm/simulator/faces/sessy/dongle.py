@@ -11,7 +11,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, cast
 
 from sunhelm.simulator.clock import MACHINE_CLOCK, Clock
-from sunhelm.simulator.faults import Faults
+from sunhelm.simulator.faces.spoiling import forgetful, spoilt
+from sunhelm.simulator.faults import ExceptionReply, Faults
+from sunhelm.simulator.faults.cloud import Maintenance, Refusal, WrongCredentials
 from sunhelm.simulator.http_server import HttpRequest, HttpResponse, HttpServer
 from sunhelm.simulator.plant import Plant
 from sunhelm.simulator.request_log import HTTP_GET, HTTP_OTHER
@@ -24,6 +26,7 @@ MOST_W: Final = 2200
 _PREFIX: Final = "POWER_STRATEGY_"
 _STRATEGIES: Final = ("NOM", "ROI", "API", "IDLE", "SESSY_CONNECT", "ECO")
 _QUARTER_S: Final = 900
+_COUNTER: Final = "_wh"
 _RANGES: Final = {
     "min_power": (50, 2000),
     "max_power": (50, 2200),
@@ -71,11 +74,24 @@ class _Dongle(HttpServer):
         """Nothing happens by itself."""
 
     def _answered(self, request: HttpRequest) -> HttpResponse:
+        faults = self.faults
+        if (refusal := faults.strikes(Refusal)) is not None:
+            wait = refusal.retry_after_s
+            headers = () if wait is None else (("Retry-After", f"{wait:.0f}"),)
+            return HttpResponse("no", refusal.status, headers)
+        if faults.strikes(Maintenance):
+            return HttpResponse("<html><body><h1>Updating</h1></body></html>")
         word = b64encode(f"{self.serial}:{PASSWORD}".encode()).decode()
-        if request.headers.get("authorization") != f"Basic {word}":
+        if request.headers.get("authorization") != f"Basic {word}" or faults.on(WrongCredentials):
             return HttpResponse("Unauthorized", 401)
+        fault = faults.strikes(ExceptionReply)
+        if fault is not None and fault.on in ("read" if request.method == "GET" else "write", "any"):
+            return HttpResponse("no", 503 if fault.code in (5, 6) else 400)
+        return self._obeyed(request)
+
+    def _obeyed(self, request: HttpRequest) -> HttpResponse:
         if request.method == "GET" and request.path in self._answers:
-            return HttpResponse({"status": "ok", **self._answers[request.path]()})
+            return HttpResponse(self._spoilt({"status": "ok", **self._answers[request.path]()}))
         if request.method != "POST" or request.path not in self._orders:
             return HttpResponse("Nothing matches the given URI", 404)
         if request.headers.get("content-type") != "application/json":
@@ -85,6 +101,12 @@ class _Dongle(HttpServer):
         except (KeyError, TypeError, ValueError) as error:
             return HttpResponse({"status": "error", "error": str(error)}, 500)
         return HttpResponse({"status": "ok"})
+
+    def _spoilt(self, content: object) -> object:
+        if self.faults.zero_reads_left and _COUNTER in str(content):
+            self.faults.zero_reads_left -= 1
+            content = forgetful(content, lambda name: name.endswith(_COUNTER))
+        return spoilt(content, self.faults, lambda seconds: f"{seconds:g}", time="date_time")
 
     def _info(self) -> dict[str, Any]:
         return {
