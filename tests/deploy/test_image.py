@@ -6,6 +6,7 @@ What this does not prove: that the published base of the Dockerfile works as Deb
 from __future__ import annotations
 
 import contextlib
+import csv
 import fnmatch
 import json
 import os
@@ -45,6 +46,17 @@ def test_the_wheel_is_built_from_what_is_copied(root: Path) -> None:
     (licences,) = re.findall(r"^license-files = \[(.+)\]$", project, re.MULTILINE)
     for name in re.findall(r'"([^"]+)"', f"{packages}, {licences}"):
         assert re.search(rf"^COPY .*\b{re.escape(name)}\b", text, re.MULTILINE), name
+
+
+def test_nothing_has_to_be_compiled_for_a_raspberry_pi(root: Path) -> None:
+    """By the table that `tests/deploy/platforms.py` has made of what publishers offer."""
+    with (root / "deploy" / "platforms.csv").open(newline="") as file:
+        table = {row.pop("package"): row for row in csv.DictReader(file)}
+    pinned = re.findall(r"^([a-z0-9-]+)==", (root / "requirements.txt").read_text(), re.MULTILINE)
+    assert list(table) == pinned, "requirements have changed: python tests/deploy/platforms.py"
+    # Its own build does without the C library, and then without a compiler, when it finds none.
+    assert table.pop("pyyaml") == {"x86_64": "wheel", "aarch64": "wheel", "armv7l": "source"}
+    assert {kind for row in table.values() for kind in row.values()} == {"pure", "wheel"}
 
 
 class Image:
