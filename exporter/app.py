@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -159,7 +159,7 @@ async def _probe(request: web.Request) -> web.Response:
     asked = parse_probe(request.query)
     timeout_s = scrape_timeout(request.headers, exporter.timeout_offset_s)
     if asked.target not in exporter.targets:
-        await exporter.before_discovery()
+        timeout_s = await _looked_for(exporter, timeout_s)
     target = find_target(exporter.targets, asked.target)
     with ExitStack() as stack:
         requests = stack.enter_context(watched()) if asked.debug else []
@@ -170,6 +170,15 @@ async def _probe(request: web.Request) -> web.Response:
         content = partial(debug_page, probed, page, requests, lines)
         return await text_response(request, content, samples=len(page))
     return await metrics_response(request, partial(target.texts.write, page), samples=len(page))
+
+
+async def _looked_for(exporter: Exporter, timeout_s: float) -> float:
+    """Wait for devices that no site file names, no longer than the time; return what is left of it."""
+    began = exporter.clock.monotonic()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(timeout_s):
+            await exporter.before_discovery()
+    return max(0.0, timeout_s - (exporter.clock.monotonic() - began))
 
 
 async def _reading(request: web.Request) -> web.Response:

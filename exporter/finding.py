@@ -104,6 +104,10 @@ class Finder:
                 self._failing[account] = error.reason
                 wait = RETRY_S
                 continue
+            except Exception:  # noqa: BLE001 - logged whole: one fault of ours must not end the look-out
+                _log.exception("account_look_crashed", account=account)
+                wait = RETRY_S
+                continue
             self._failing.pop(account, None)
             wait = AGAIN_S if wait is None else wait
             if self._site is site and self._found.get(account) != found:

@@ -44,6 +44,32 @@ async def test_a_wrong_time_out_matters_on_metrics_only_where_devices_are_read(
     assert (await client.get("/metrics", headers=headers)).status == 400
 
 
+async def test_looking_for_a_device_takes_from_the_time_of_its_scrape(
+    client: Any, exporter: Any, make_device: Any, make_target: Any, clock: Any
+) -> None:
+    barn = make_device("barn", clock=clock)
+    barn.hold()
+
+    async def finds_it_late() -> None:
+        await clock.advance(9.0)
+        exporter.targets.replace({**exporter.targets, "barn": make_target(barn)})
+
+    exporter.before_discovery = finds_it_late
+    scrape = asyncio.create_task(client.get("/probe?target=barn", headers={TIMEOUT_HEADER: "10"}))
+    await barn.begun.wait()
+    await clock.advance(0.0)
+    await clock.advance(0.5)
+
+    assert "\nsolar_device_up 0.0\n" in await (await scrape).text()
+    barn.release()
+
+
+async def test_a_device_that_is_not_found_in_time_is_not_known(client: Any, exporter: Any) -> None:
+    exporter.before_discovery = asyncio.Event().wait
+    answer = await client.get("/probe?target=barn", headers={TIMEOUT_HEADER: "0.1"})
+    assert answer.status == 404
+
+
 async def test_the_landing_page_leads_everywhere(client: Any) -> None:
     answer = await client.get("/")
     page = await answer.text()

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from exporter import finding
 from exporter.finding import AGAIN_S, RETRY_S, Finder
 from sunhelm.devices.families import Accounts
 from sunhelm.devices.site import Site, load_site
@@ -91,6 +92,27 @@ def test_an_account_whose_devices_are_named_is_left_alone(beside_a_cloud: Any) -
             assert served == [["roof"]]
             await asyncio.sleep(2 * AGAIN_S)
         assert cloud.paths == []
+
+    beside_a_cloud(program)
+
+
+def test_a_look_that_crashes_is_followed_by_another(
+    beside_a_cloud: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find_devices, crashes = finding.find_devices, [ValueError("a fault of ours")]
+
+    async def crashing_once(*asked: Any, **more: Any) -> Any:
+        if crashes:
+            raise crashes.pop()
+        return await find_devices(*asked, **more)
+
+    monkeypatch.setattr(finding, "find_devices", crashing_once)
+
+    async def program(cloud: Any, site: Any, clock: Any) -> None:
+        async with looking(site(), clock) as (_, served):
+            assert served == [[]]
+            await asyncio.sleep(2 * RETRY_S)
+            assert len(served[-1]) == 4
 
     beside_a_cloud(program)
 
