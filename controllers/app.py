@@ -17,9 +17,9 @@ from controllers.api.problems import Refusal, answer_refusals, refuse, shape_pro
 from controllers.api.requests import Requests
 from controllers.api.routes import add_api
 from controllers.controller import Controller
+from controllers.counts import Counts
 from controllers.intake.alerts import BadAlerts, parse_delivery
 from controllers.journal.journal import JournalError
-from controllers.metrics import Counts
 from controllers.page.routes import Page
 from controllers.people import People
 

@@ -15,10 +15,11 @@ import structlog
 from controllers.app import MOST_BODY_BYTES, Desk, add_controller
 from controllers.config import load_configuration
 from controllers.controller import Controller
+from controllers.counts import PREFIX, Counts
 from controllers.door import Door, DoorError, known_hosts
 from controllers.evcharging.readings import open_readings
 from controllers.journal.journal import Journal, JournalError
-from controllers.metrics import PREFIX, ControllerCollector, Counts
+from controllers.metrics import ControllerCollector
 from sunhelm import __version__
 from sunhelm.configuration.secrets import SecretFile
 from sunhelm.devices.clock import SYSTEM_CLOCK

@@ -15,8 +15,9 @@ from prometheus_client.core import Metric
 
 from controllers.config import Configuration
 from controllers.controller import Controller
+from controllers.counts import PREFIX, Counts
 from controllers.journal.journal import Journal
-from controllers.metrics import PREFIX, ControllerCollector, Counts
+from controllers.metrics import ControllerCollector
 from controllers.policy.policies import AlertmanagerSection, HeartbeatSection, Policies
 from sunhelm.devices.control import ControlledDevice
 from sunhelm.devices.device_config import DeviceConfig

@@ -13,9 +13,10 @@ import pytest
 
 from controllers.config import Configuration
 from controllers.controller import Controller
+from controllers.counts import Counts
 from controllers.intake.heartbeat import Heartbeat
 from controllers.journal.journal import Journal
-from controllers.metrics import ControllerCollector, Counts
+from controllers.metrics import ControllerCollector
 from controllers.policy.policies import AlertmanagerSection, HeartbeatSection, Policies
 from dashboards.preview.history import History
 from dashboards.preview.houses import BEGIN, QUIET_UNTIL

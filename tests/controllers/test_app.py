@@ -23,9 +23,10 @@ from controllers.app import MOST_BODY_BYTES, Desk, add_controller
 from controllers.claims.claims import Terms
 from controllers.config import Configuration
 from controllers.controller import Controller
+from controllers.counts import PREFIX, Counts
 from controllers.door import Door, DoorError, known_hosts
 from controllers.journal.journal import Journal
-from controllers.metrics import PREFIX, ControllerCollector, Counts
+from controllers.metrics import ControllerCollector
 from controllers.policy.policies import AlertmanagerSection, HeartbeatSection, Policies, Policy
 from sunhelm.configuration.secrets import SecretFile
 from sunhelm.devices.control import Action, Limit

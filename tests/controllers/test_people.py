@@ -14,8 +14,8 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from controllers.app import MOST_BODY_BYTES, Desk, add_controller
+from controllers.counts import PREFIX, Counts
 from controllers.door import Door, known_hosts
-from controllers.metrics import PREFIX, Counts
 from controllers.people import Command
 from sunhelm.configuration.secrets import SecretFile
 from sunhelm.devices.clock import Deadline

@@ -14,9 +14,10 @@ from prometheus_client.core import GaugeMetricFamily
 
 from controllers.config import Configuration
 from controllers.controller import Controller
+from controllers.counts import Counts
 from controllers.intake.heartbeat import Heartbeat
 from controllers.journal.journal import Journal
-from controllers.metrics import ControllerCollector, Counts
+from controllers.metrics import ControllerCollector
 from controllers.policy.policies import AlertmanagerSection, HeartbeatSection, Policies
 from controllers.states.writing import Outcome as WriteOutcome
 from controllers.states.writing import Result

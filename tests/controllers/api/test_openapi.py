@@ -21,8 +21,8 @@ from controllers.api import asks
 from controllers.api.openapi import PATH, WEBHOOK, openapi
 from controllers.api.table import OPERATIONS
 from controllers.app import MOST_BODY_BYTES, Desk, add_controller
+from controllers.counts import PREFIX, Counts
 from controllers.door import Door, known_hosts
-from controllers.metrics import PREFIX, Counts
 from sunhelm.configuration.secrets import SecretFile
 from sunhelm.service.health import Health
 from sunhelm.service.metrics import ProcessMetrics
