@@ -49,6 +49,10 @@ def build() -> model.Dashboard:
         .enable(True)
         .icon_color("purple")
         .expr(writes_within("2m"))
+        .step("60s")
+        .title_format("{{device}} {{state}}")
+        .text_format("{{outcome}} {{reason}}")
+        .tag_keys("device,state,outcome")
     )
     return filled(
         board,
@@ -160,7 +164,7 @@ def _writes() -> timeseries.Panel:
         "none",
         [Series("{{device}} {{state}} {{outcome}} {{reason}}", ended)],
     )
-    return stacked(panel, opacity=80).min(0)
+    return stacked(panel, opacity=80).min(0).line_width(2)
 
 
 def _different() -> timeseries.Panel:

@@ -146,9 +146,10 @@ def number(
     panel = _framed(stat.Panel(), frame, series, now=now).unit(unit).thresholds(thresholds(steps))
     panel.color_mode(look.BigValueColorMode.VALUE).graph_mode(look.BigValueGraphMode.NONE)
     # Else every number would take the largest size that fits its own digits.
-    panel.text(_sizes(title=14, value=36 if len(series) == 1 else 26)).wide_layout(False)
+    alone = len(series) == 1 and not _is_many(series[0])
+    panel.text(_sizes(title=14, value=36 if alone else 26)).wide_layout(False)
     return panel.reduce_options(_last()).text_mode(
-        look.BigValueTextMode.VALUE if len(series) == 1 else look.BigValueTextMode.VALUE_AND_NAME
+        look.BigValueTextMode.VALUE if alone else look.BigValueTextMode.VALUE_AND_NAME
     )
 
 
@@ -156,8 +157,9 @@ def share(frame: Frame, series: Sequence[Series], steps: Steps, *, now: bool = T
     """Return bars from 0 to 100 % for the last value of each ratio; `now` as for a number."""
     panel = _framed(bargauge.Panel(), frame, series, now=now).unit("percentunit").min(0).max(1)
     panel.orientation(look.VizOrientation.HORIZONTAL).display_mode(look.BarGaugeDisplayMode.LCD)
-    panel.text(_sizes(title=14, value=26))
-    if not any("{{" in one.name for one in series):
+    many = any(map(_is_many, series))
+    panel.text(_sizes(title=12, value=14) if many else _sizes(title=14, value=26))
+    if not many:
         panel.name_placement(look.BarGaugeNamePlacement.HIDDEN)
     return panel.thresholds(thresholds(steps)).reduce_options(_last())
 
@@ -198,9 +200,14 @@ def bars(panel: timeseries.Panel) -> timeseries.Panel:
 
 def numbered(panel: table.Panel, label: str) -> table.Panel:
     """Let a table sort a label as the number that it is."""
-    conversions = [{"targetField": label.capitalize(), "destinationType": "number"}]
-    options = {"fields": {}, "conversions": conversions}
-    return panel.with_transformation(model.DataTransformerConfig(id_val="convertFieldType", options=options))
+    name = label.capitalize()
+    conversions = [{"targetField": name, "destinationType": "number"}]
+    options: dict[str, object] = {"fields": {}, "conversions": conversions}
+    panel.with_transformation(model.DataTransformerConfig(id_val="convertFieldType", options=options))
+    options = {"fields": {}, "sort": [{"field": name}]}
+    return panel.with_transformation(model.DataTransformerConfig(id_val="sortBy", options=options)).sort_by(
+        []
+    )
 
 
 def listing(frame: Frame, columns: Sequence[Series], labels: Sequence[str]) -> table.Panel:
@@ -270,11 +277,16 @@ def _framed(
         values = [model.DynamicConfigValue(id_val=key, value=value) for key, value in properties.items()]
         if not values:
             continue
-        if "{{" in one.name and not rows:
+        if _is_many(one) and not rows:
             panel.override_by_query(letter, values)  # each of its series bears a name of its own
         else:
             panel.override_by_name(one.name, values)
     return panel
+
+
+def _is_many(one: Series) -> bool:
+    """Whether a query returns as many series as there are devices, or parts of them."""
+    return "{{" in one.name or "$tag_" in one.name
 
 
 def _sizes(*, title: float, value: float) -> common.VizTextDisplayOptions:

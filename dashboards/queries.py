@@ -122,7 +122,8 @@ def failing_groups() -> str:
 def age_of_data(which: Literal["newest", "oldest"]) -> str:
     """Return the age in seconds of the newest or the oldest group of each device."""
     extreme = "max" if which == "newest" else "min"
-    return f"time() - {extreme} by (device, family) ({chosen('solar_group_timestamp_seconds')})"
+    taken_at = f"{extreme} by (device, family) ({chosen('solar_group_timestamp_seconds')})"
+    return f"clamp_min(time() - {taken_at}, 0)"
 
 
 def export_limit() -> str:
@@ -225,7 +226,7 @@ def failures() -> str:
 
 def age_of_group() -> str:
     """Return the age in seconds of each group."""
-    return f"time() - max by (device, group) ({chosen('solar_group_timestamp_seconds')})"
+    return f"clamp_min(time() - max by (device, group) ({chosen('solar_group_timestamp_seconds')}), 0)"
 
 
 def share_of_time_up() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from grafana_foundation_sdk.builders import stat, table, timeseries
@@ -25,6 +26,7 @@ from dashboards.panels import (
     of_each_day,
     stacked,
     stepped,
+    thresholds,
 )
 from dashboards.queries import (
     chosen,
@@ -43,11 +45,16 @@ _PRICE_STEPS: Final[Steps] = {None: "green", 0.2: "text", 0.35: "orange"}
 _FEED_IN_STEPS: Final[Steps] = {None: "red", 0: "green"}
 _COST_STEPS: Final[Steps] = {None: "green", 0: "orange"}
 _PLAIN: Final[Steps] = {None: "text"}
-
-SILENT: Final = {
-    ("Paid for a kWh", "Import"): "the simulated site imports nothing around noon",
+_RED_BELOW_ZERO: Final[Mapping[str, object]] = {
+    "custom.cellOptions": {"type": "color-text"},
+    "thresholds": thresholds({None: "red", 0: "text"}).build(),
 }
-"""Why a query brings nothing from the simulated site, by the panel's title and the legend."""
+_DOTS: Final[Mapping[str, object]] = {
+    **LINE,
+    "custom.drawStyle": "points",
+    "custom.pointSize": 10,
+    "color": {"mode": "fixed", "fixedColor": "text"},
+}
 
 
 def build() -> model.Dashboard:
@@ -127,12 +134,10 @@ def _ahead() -> table.Panel:
         10,
         10,
     )
-    bar = {"custom.cellOptions": {"type": "gauge", "mode": "basic"}, "decimals": 3, "min": 0}
+    plain = {"decimals": 3, "noValue": "-"}
     columns = [
-        Series("Import", price("import_ahead"), {**bar, "color": {"mode": "fixed", "fixedColor": "red"}}),
-        Series(
-            "Feed-in", price("feed_in_ahead"), {**bar, "color": {"mode": "fixed", "fixedColor": "purple"}}
-        ),
+        Series("Import", price("import_ahead"), plain),
+        Series("Feed-in", price("feed_in_ahead"), {**plain, **_RED_BELOW_ZERO}),
     ]
     return numbered(listing(frame, columns, labels=("hours", "currency")), "hours")
 
@@ -168,7 +173,7 @@ def _money_by_day() -> timeseries.Panel:
     series = [
         Series("Revenue", _revenue(), purple),
         Series("Cost", _cost(), {**BELOW_ZERO, **red}),
-        Series("Balance", f"{_revenue()} - {_cost()}", LINE),
+        Series("Balance", f"{_revenue()} - {_cost()}", _DOTS),
     ]
     return of_each_day(bars(stacked(chart(frame, "none", series), opacity=80)), days=DAYS).decimals(2)
 

@@ -74,33 +74,33 @@ def _now() -> tuple[stat.Panel, ...]:
         "AC output",
         "What leaves all of their AC sides; on a hybrid with what the battery gives.",
         _NO_OUTPUT,
+        6,
         4,
-        5,
     )
     battery = Frame(
         "Battery (+ discharge)",
         "All batteries of the chosen devices: positive when discharging.",
         _NO_BATTERY,
+        6,
         4,
-        5,
     )
     return (
-        panel(Frame("PV", "All PV of the chosen devices.", _NO_PV, 4, 5), power_now("pv"), COLOURS["PV"]),
+        panel(Frame("PV", "All PV of the chosen devices.", _NO_PV, 6, 4), power_now("pv"), COLOURS["PV"]),
         panel(output, f"round(sum({chosen(_AC)}))", COLOURS["Load"]),
         panel(battery, power_now("battery"), COLOURS["Battery discharge"]),
         panel(
-            Frame("Rated", "What all of them can give.", _NO_RATED, 4, 5), f"sum({chosen(_RATED)})", "text"
+            Frame("Rated", "What all of them can give.", _NO_RATED, 6, 4), f"sum({chosen(_RATED)})", "text"
         ),
     )
 
 
 def _pv_shares() -> bargauge.Panel:
-    frame = Frame("What each adds to the PV", "Its part of the sum of all.", _NO_PV, 4, 10)
+    frame = Frame("What each adds to the PV", "Its part of the sum of all.", _NO_PV, 6, 8)
     return share(frame, [Series("{{device}}", share_of_inverter(_PV))], _EQUAL)
 
 
 def _loads() -> bargauge.Panel:
-    frame = Frame("Used of the rated power", "AC output of each, of what it can give.", _NO_RATED, 4, 10)
+    frame = Frame("Used of the rated power", "AC output of each, of what it can give.", _NO_RATED, 6, 8)
     return share(frame, [Series("{{device}}", of_rated_power(_AC))], _LOADED)
 
 
@@ -108,7 +108,7 @@ def _table() -> table.Panel:
     coloured = {"custom.cellOptions": {"type": "color-text"}, "mappings": [states(DEVICE_STATES)]}
     state = f"max by (device) ({device_state()}) and on (device) {value_of_inverter(_PV)}"
     return listing(
-        Frame("Each of them now", "Those that have PV.", _NO_PV, 16, 5),
+        Frame("Each of them now", "Those that have PV.", _NO_PV, 12, 8),
         [
             Series("State", state, coloured),
             Series("PV", value_of_inverter(_PV), cell("watt")),

@@ -61,7 +61,7 @@ class History:
             self.lines.setdefault(name, []).append(f"{_series(name, labels)} {value!r} {time}\n")
 
     def merge(self, other: History) -> None:
-        """Take in what other devices have told at the same time; what their exporter is itself is left out."""
+        """Take in what other devices have told, without what their exporter is itself."""
         self.targets.extend(other.targets)
         self.kinds |= other.kinds
         for name, lines in other.lines.items():

@@ -73,7 +73,9 @@ def street(span: Span) -> History:
             events |= charging.events(last)
         if family == "redback":
             events[last.begin] = partial(_arrange, start=span.end - 7200)
-        history.merge(lived_through(last, [family], seed=seed, plant_step_s=span.step / 4, events=events))
+        # A tariff is read in no time, and its prices are wanted by day.
+        known = span if family == "tariff" else last
+        history.merge(lived_through(known, [family], seed=seed, plant_step_s=span.step / 4, events=events))
         history.add(charging.samples)
     _accompany(history)
     return history

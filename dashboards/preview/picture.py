@@ -36,6 +36,7 @@ _DEVICES: Final[Mapping[str, str]] = MappingProxyType(
     {
         "battery": "victron|givenergy|huawei",
         "ev_charger": "givenergy_evc",
+        "clouds": "redback|sessy|izypower",
         "grid": f"{METER}|tariff",
         "inverter": "huawei|sma|deye",
         "site": METER,

@@ -106,7 +106,7 @@ def test_an_alert_is_called_by_what_it_is_about(alert_files: dict[str, list[Rule
     }
     for stem, alerts in alert_files.items():
         if stem != "control":
-            prefix = prefixes.get(stem, stem)
+            prefix = prefixes.get(stem, stem.replace("_", ""))
             names = [rule["alert"] for rule in alerts if rule["alert"] != HEARTBEAT]
             assert [name for name in names if not name.lower().startswith(prefix.lower())] == [], stem
 

@@ -13,6 +13,9 @@ from jsonschema import Draft7Validator
 
 Board = dict[str, Any]
 
+OF_PROMETHEUS = {"expr", "step", "titleFormat", "textFormat", "tagKeys"}
+"""Keys of an annotation that are its data source's."""
+
 
 @pytest.fixture(scope="module")
 def schemas() -> dict[str, Draft7Validator]:
@@ -37,9 +40,9 @@ def _partial(schema: Any) -> Any:
 
 
 def _without_queries(board: Board) -> Board:
-    """Return it without the queries of its annotations: their key is the data source's, not Grafana's own."""
+    """Return it without the queries of its annotations: their keys are the data source's."""
     annotations = {
-        key: [{name: value for name, value in each.items() if name != "expr"} for each in listed]
+        key: [{name: value for name, value in each.items() if name not in OF_PROMETHEUS} for each in listed]
         for key, listed in board["annotations"].items()
     }
     return {**board, "annotations": annotations}
