@@ -7,7 +7,7 @@ from typing import Final
 from grafana_foundation_sdk.builders import bargauge, stat, table, timeseries
 from grafana_foundation_sdk.models import dashboard as model
 
-from dashboards.panels import Frame, Series, board_of, chart, filled, listing, number, share, stepped
+from dashboards.panels import Frame, Series, board_of, chart, filled, listing, number, share, stacked, stepped
 from dashboards.queries import COMMANDED, GRID_METER, chosen
 
 _NO_CHARGER: Final = "No charger is read"
@@ -135,7 +135,7 @@ def _currents() -> timeseries.Panel:
 
 
 def _reasons() -> timeseries.Panel:
-    return stepped(
+    return _bands(
         chart(
             Frame(
                 "Why not more",
@@ -151,13 +151,18 @@ def _reasons() -> timeseries.Panel:
 
 
 def _modes() -> timeseries.Panel:
-    return stepped(
+    return _bands(
         chart(
             Frame("Mode", "Which mode is in force.", _NOT_REGULATED, 24, 6),
             "none",
-            [Series("{{device}}: {{mode}}", f"max by (device, mode) ({_regulated('mode')}) == 1")],
+            [Series("{{device}}: {{mode}}", f"max by (device, mode) ({_regulated('mode')})")],
         )
     )
+
+
+def _bands(panel: timeseries.Panel) -> timeseries.Panel:
+    """Draw series of which one is 1 at a time as coloured bands."""
+    return stacked(stepped(panel), opacity=60).min(0).decimals(0)
 
 
 def _changes() -> timeseries.Panel:

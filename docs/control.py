@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
 from typing import Any
 
 from layout import PROOF, RUNG, page, table
@@ -27,7 +28,10 @@ def commands_page() -> str:
         "configuration: `sunhelm capabilities` tells it of yours.",
         table(
             ("Action", *(f"[{name}](families/{name}.md)" for name in specs)),
-            ((f"`{action}`", *(_word(spec, action) for spec in specs.values())) for action in SHOWN),
+            (
+                (f"`{action}`", *(_word(name, spec, action) for name, spec in specs.items()))
+                for action in SHOWN
+            ),
         ),
         "## How",
         "Who may ask: a policy (automatic), a policy where the owner allows that action on that device "
@@ -43,8 +47,10 @@ def _controls(spec: FamilySpec, action: Action) -> Iterator[tuple[str, Writable]
             yield key, writable
 
 
-def _word(spec: FamilySpec, action: Action) -> str:
+def _word(name: str, spec: FamilySpec, action: Action) -> str:
     """Return who does it."""
+    if action is Action.EV_MODE and find_spec(f"sunhelm.devices.families.{name}.charger") is not None:
+        return "[kept by us](../control/evcharging.md)"
     if any(_controls(spec, action)) or (action is Action.SET and _has_settings(spec)):
         return "native"
     able = {each for writable in spec.controls.values() for each in writable.actions}
