@@ -52,6 +52,21 @@ BREACHES = {
         ("controllers/breach.py", "import influxdb_client"),
     ],
     "Devices speak HTTP only through the links": [("sunhelm/devices/breach.py", "import aiohttp.web")],
+    "In the controller, doors know the desk, the desk knows devices, and nobody looks up": [
+        ("controllers/desk/breach.py", "import controllers.app"),
+        ("controllers/people.py", "import controllers.views"),
+    ],
+    "API and page ask the desk, by what people may ask for, and nothing behind it": [
+        ("controllers/api/breach.py", "import controllers.states.reconcile"),
+        ("controllers/page/breach.py", "import controllers.desk.office"),
+    ],
+    "The journal keeps values, and knows nobody who acts on them": [
+        ("controllers/journal/breach.py", "import controllers.states.reconcile"),
+    ],
+    "What decides does no I/O, and reads no journal": [
+        ("controllers/claims/limits.py", "import controllers.journal.journal"),
+        ("controllers/states/curtailment.py", "import asyncio"),
+    ],
 }
 
 
