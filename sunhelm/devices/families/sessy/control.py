@@ -31,8 +31,10 @@ from sunhelm.devices.families.sessy.dongle import (
     sign_in,
 )
 from sunhelm.devices.families.sessy.settings import (
+    ENDS,
     NUMBERS,
     SWITCHES,
+    EnabledTime,
     GridTarget,
     MinimumSoc,
     SystemSetting,
@@ -72,11 +74,13 @@ def open_control(family: Family, config: DeviceConfig, surroundings: Surrounding
     handles: list[Handle] = []
     if letter == "D":
         settings = {name: f"setting:{name}" for name in (*NUMBERS, *SWITCHES)}
+        hours = {f"setting:{name}": end for name, end in ENDS.items()}
         handles = [
             Battery(promise("battery", controls["battery"]), desk),
             Strategy(promise("mode", controls["mode"]), desk),
             MinimumSoc(promise("soc_limits", controls["soc_limits"]), desk),
             *(SystemSetting(promise(key, controls[key]), desk, name) for name, key in settings.items()),
+            *(EnabledTime(promise(key, controls[key]), desk, end) for key, end in hours.items()),
         ]
     else:
         handles = [GridTarget(promise("setting:grid_target", controls["setting:grid_target"]), desk)]

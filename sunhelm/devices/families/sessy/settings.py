@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
 from sunhelm.devices.clock import Deadline
 from sunhelm.devices.control import UNKNOWN, Number, Promise, SocLimits, Unknown, Value
+from sunhelm.devices.errors import Rejected
 from sunhelm.devices.families.sessy.desk import Desk
 from sunhelm.devices.families.sessy.dongle import SETTINGS, TARGET
 from sunhelm.devices.families.values import as_minimum, as_number, is_same_whole_number
@@ -21,6 +23,12 @@ SWITCHES: Final = (
 )
 _UNIT_S: Final = {"eco_charge_hours": 3600.0}
 _PERCENT: Final = 100.0
+_MINUTE_S: Final = 60
+_HOUR_S: Final = 3600
+_TIME: Final = "enabled_time"
+_HOURS: Final = re.compile(r"(?P<begin>[0-2][0-9]:[0-5][0-9])-(?P<end>[0-2][0-9]:[0-5][0-9])")
+ENDS: Final = {"enabled_from": "begin", "enabled_until": "end"}
+"""The two ends of the hours in which a battery works, and what each is called in `_HOURS`."""
 
 
 @dataclass(slots=True, eq=False)
@@ -85,6 +93,40 @@ class SystemSetting:
         if not number.is_integer():
             raise ValueError(f"{self.promise.key}: {number:g} is no whole number")
         return bool(number) if self.key in SWITCHES else int(number)
+
+
+@dataclass(slots=True, eq=False)
+class EnabledTime:
+    """One end of the hours in which the battery works, kept together as "HH:MM-HH:MM"; told in seconds."""
+
+    promise: Promise
+    desk: Desk
+    end: str
+
+    def check(self, value: Value) -> None:
+        seconds = as_number(self.promise, value, "s")
+        if seconds % _MINUTE_S:
+            raise ValueError(f"{self.promise.key}: {seconds:g} s is no whole minute")
+
+    def equal(self, wanted: Value, observed: Value) -> bool:
+        return is_same_whole_number(wanted, observed)
+
+    async def observe(self, deadline: Deadline) -> Number | Unknown:
+        told = _HOURS.fullmatch(str((await self.desk.read(SETTINGS, deadline)).get(_TIME)))
+        if told is None:
+            return UNKNOWN
+        hour, minute = told[self.end].split(":")
+        return Number(float(int(hour) * _HOUR_S + int(minute) * _MINUTE_S))
+
+    async def write(self, value: Value, deadline: Deadline) -> None:
+        self.check(value)
+        minutes = int(as_number(self.promise, value, "s")) // _MINUTE_S
+        now = f"{minutes // 60:02d}:{minutes % 60:02d}"
+        told = _HOURS.fullmatch(str((await self.desk.read(SETTINGS, deadline)).get(_TIME)))
+        if told is None:
+            raise Rejected(f"{self.desk.config.name}: its firmware tells no {_TIME} of the form HH:MM-HH:MM")
+        ends = {**told.groupdict(), self.end: now}
+        await self.desk.change(_TIME, f"{ends['begin']}-{ends['end']}", deadline)
 
 
 @dataclass(slots=True, eq=False)

@@ -8,6 +8,7 @@ import pytest
 
 from sunhelm.devices.clock import Deadline
 from sunhelm.devices.control import (
+    UNKNOWN,
     Action,
     Charge,
     Discharge,
@@ -84,7 +85,8 @@ async def test_a_strategy_leaves_a_commanded_battery_alone(home: Any) -> None:
 
 async def test_a_setting_leaves_the_others_as_they_are(home: Any) -> None:
     device = home.opened("battery")
-    fuse = {key: home.battery.config[key] for key in ("group_current", "phase_current", "active_phase")}
+    changed = ("min_soc", "eco_charge_hours", "eco_nom_charge", "enabled_time")
+    fuse = {key: value for key, value in home.battery.config.items() if key not in changed}
     before, now = await put(device, "soc_limits", SocLimits(minimum=0.2))
 
     assert (before, now) == (SocLimits(minimum=0.05), SocLimits(minimum=0.2))
@@ -94,6 +96,25 @@ async def test_a_setting_leaves_the_others_as_they_are(home: Any) -> None:
     assert (home.battery.config["eco_charge_hours"], home.battery.config["eco_nom_charge"]) == (2, True)
     await put(device, "soc_limits", before)
     assert home.battery.config["min_soc"] == 5
+    await device.close()
+
+
+async def test_the_hours_of_work_have_two_ends(home: Any) -> None:
+    device = home.opened("battery")
+    before, now = await put(device, "setting:enabled_from", Number(7 * 3600 + 30 * 60))
+    assert (before, now) == (Number(0), Number(27_000))
+    assert home.battery.config["enabled_time"] == "07:30-23:59"
+    await put(device, "setting:enabled_until", Number(0))
+    assert home.battery.config["enabled_time"] == "07:30-00:00"
+    await put(device, "setting:enabled_from", before)
+    assert home.battery.config["enabled_time"] == "00:00-00:00"
+
+    home.battery.config["enabled_time"] = "always"
+    deadline = Deadline.after(9)
+    async with device.turn(deadline):
+        assert await device.handles["setting:enabled_from"].observe(deadline) is UNKNOWN
+        with pytest.raises(Rejected, match="HH:MM-HH:MM"):
+            await device.handles["setting:enabled_from"].write(Number(60), deadline)
     await device.close()
 
 
@@ -128,6 +149,8 @@ async def test_the_target_of_the_grid_is_the_meters(home: Any) -> None:
         ("setting:min_power", Number(49)),
         ("setting:min_power", Number(60.5)),
         ("setting:eco_charge_hours", Number(1800)),
+        ("setting:enabled_from", Number(86_400)),
+        ("setting:enabled_until", Number(90)),
     ],
     ids=str,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -204,3 +205,12 @@ async def test_a_dongle_in_trouble_says_why_and_is_well_again_after(
         assert not reading.up
         assert not reading.samples
         assert (await devices["battery"].read(Deadline.after(5))).up
+
+
+def test_the_names_of_all_metrics_are_known(golden: Any, root: Path) -> None:
+    lines = {
+        f"{quantity.metric} {quantity.kind} {','.join(quantity.labels)}".rstrip() + "\n"
+        for quantities in load_family("sessy").offers.values()
+        for quantity in quantities
+    }
+    golden.check(root / "tests" / "golden" / "names" / "sessy.txt", "".join(sorted(lines)))
