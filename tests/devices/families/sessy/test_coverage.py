@@ -54,5 +54,3 @@ def test_every_member_of_the_sheets_answers_is_exported_or_has_a_reason(
     with capsys.disabled():
         without = sum(map(len, listed.values()))
         print(f"\nsessy: {count} members, {without} not exported, each with its reason")
-            f"\nsessy: {count} members, {sum(map(len, listed.values()))} not exported, each with its reason"
-        )
