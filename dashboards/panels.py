@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import ClassVar, Final, TypeVar
 
 from grafana_foundation_sdk.builders import bargauge, common, dashboard, prometheus, stat, table, timeseries
+from grafana_foundation_sdk.cog.builder import Builder
+from grafana_foundation_sdk.cog.variants import Dataquery
 from grafana_foundation_sdk.models import common as look
 from grafana_foundation_sdk.models import dashboard as model
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
@@ -87,19 +89,21 @@ class Series:
     query: str
     properties: Mapping[str, object] | None = None
 
+    datasource: ClassVar[look.DataSourceRef] = DATASOURCE
+
+    def asked(self, letter: str, *, now: bool, rows: bool) -> Builder[Dataquery]:
+        """Return the query as the data source takes it: of this instant or of a time, as rows or as lines."""
+        query = prometheus.Dataquery().expr(self.query).legend_format(self.name).ref_id(letter)
+        query.datasource(self.datasource)
+        if rows:
+            query.format(PromQueryFormat.TABLE)
+        return query.instant() if now else query.range()
+
 
 def board_of(title: str, uid: str, text: str, *, grid_meter: bool = False) -> dashboard.Dashboard:
     """Return a dashboard without panels, with the variables that ours ask for."""
     board = (
-        dashboard.Dashboard(title)
-        .uid(uid)
-        .description(text)
-        .tags(["sunhelm", "solar"])
-        .editable()
-        .time("now-24h", "now")
-        .refresh("30s")
-        .timezone("browser")
-        .tooltip(model.DashboardCursorSync.CROSSHAIR)
+        empty_board(title, uid, text)
         .with_variable(dashboard.DatasourceVariable("datasource").label("Data source").type("prometheus"))
         .with_variable(_values("site", "Site", "label_values(solar_device_up, site)"))
         .with_variable(
@@ -118,6 +122,21 @@ def board_of(title: str, uid: str, text: str, *, grid_meter: bool = False) -> da
             )
         )
     return board
+
+
+def empty_board(title: str, uid: str, text: str) -> dashboard.Dashboard:
+    """Return a dashboard without panels and variables: of the last day, drawn anew twice a minute."""
+    return (
+        dashboard.Dashboard(title)
+        .uid(uid)
+        .description(text)
+        .tags(["sunhelm", "solar"])
+        .editable()
+        .time("now-24h", "now")
+        .refresh("30s")
+        .timezone("browser")
+        .tooltip(model.DashboardCursorSync.CROSSHAIR)
+    )
 
 
 def filled(board: dashboard.Dashboard, rows: Mapping[str, Sequence[AnyBuilder]]) -> model.Dashboard:
@@ -263,14 +282,11 @@ def thresholds(steps: Steps) -> dashboard.ThresholdsConfig:
 def _framed(
     panel: AnyPanel, frame: Frame, series: Sequence[Series], *, now: bool = False, rows: bool = False
 ) -> AnyPanel:
-    panel.title(frame.title).description(frame.text).datasource(DATASOURCE).no_value(frame.empty)
+    panel.title(frame.title).description(frame.text).no_value(frame.empty)
+    panel.datasource(series[0].datasource)
     panel.span(frame.width).height(frame.height)
     for letter, one in zip(_LETTERS, series, strict=False):
-        query = prometheus.Dataquery().expr(one.query).legend_format(one.name).ref_id(letter)
-        query.datasource(DATASOURCE)
-        if rows:
-            query.format(PromQueryFormat.TABLE)
-        panel.with_target(query.instant() if now else query.range())
+        panel.with_target(one.asked(letter, now=now, rows=rows))
         properties = dict(one.properties or {})
         if one.name in COLOURS and len(series) > 1:
             properties = {"color": {"mode": "fixed", "fixedColor": COLOURS[one.name]}} | properties

@@ -3,23 +3,66 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from dashboards.generate import DASHBOARDS, FOLDER, text
+from dashboards.generate import FOLDER, files
+
+UIDS = [
+    "sunhelm-battery",
+    "sunhelm-clouds",
+    "sunhelm-control",
+    "sunhelm-devices",
+    "sunhelm-ev-charger",
+    "sunhelm-grid",
+    "sunhelm-inverter",
+    "sunhelm-site",
+    "sunhelm-site-influxql",
+    "sunhelm-tariff",
+    "sunhelm-together",
+]
 
 DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
 
 
-@pytest.mark.parametrize("name", sorted(DASHBOARDS))
-def test_the_file_is_what_the_code_makes(name: str, golden: Any) -> None:
-    golden.check(FOLDER / f"{name}.json", text(DASHBOARDS[name]()))
+@pytest.mark.parametrize("place", sorted(files()), ids=str)
+def test_the_file_is_what_the_code_makes(place: Path, golden: Any) -> None:
+    golden.check(FOLDER.parent / place, files()[place])
 
 
 def test_every_file_is_made_by_the_code() -> None:
-    assert {path.stem for path in FOLDER.iterdir()} == set(DASHBOARDS)
+    there = {path.relative_to(FOLDER.parent) for folder in ("json", "import") for path in _json_below(folder)}
+    assert there == set(files())
+
+
+def _json_below(folder: str) -> Iterator[Path]:
+    return (FOLDER.parent / folder).rglob("*.json")
+
+
+def test_identifiers_are_stable_and_unique() -> None:
+    """An identifier is in the links that people keep: a new one is a new dashboard."""
+    boards = [json.loads(path.read_text(encoding="utf-8")) for path in _json_below("json")]
+    assert sorted(board["uid"] for board in boards) == UIDS
+
+
+@pytest.mark.parametrize("path", sorted(_json_below("import")), ids=lambda path: path.stem)
+def test_the_variant_to_import_asks_for_its_data_source(path: Path) -> None:
+    board = json.loads(path.read_text(encoding="utf-8"))
+    (asked,) = board["__inputs"]
+    wanted = {"type": asked["pluginId"], "uid": f"${{{asked['name']}}}"}
+    panels = [panel for panel in board["panels"] if panel["type"] != "row"]
+    variables = [one for one in board["templating"]["list"] if one["type"] == "query"]
+    annotations = [one for one in board.get("annotations", {}).get("list", []) if not one.get("builtIn")]
+    targets = [target for panel in panels for target in panel["targets"]]
+    assert [one["datasource"] for one in (*panels, *targets, *variables, *annotations)] == [wanted] * (
+        len(panels) + len(targets) + len(variables) + len(annotations)
+    )
+    assert "${datasource}" not in path.read_text(encoding="utf-8")
+    assert {panel["type"] for panel in panels} <= {one["id"] for one in board["__requires"]}
+    assert board["id"] is None
 
 
 def test_it_can_be_provisioned_in_any_grafana(board: dict[str, Any]) -> None:
@@ -113,6 +156,6 @@ def test_the_generator_writes_only_what_has_changed(
     (tmp_path / "dashboards").mkdir()
     generate = __import__("dashboards.generate", fromlist=["main"])
     generate.main()
-    assert capsys.readouterr().out.count("wrote") == len(DASHBOARDS)
+    assert capsys.readouterr().out.count("wrote") == len(files())
     generate.main()
     assert capsys.readouterr().out == ""
