@@ -267,6 +267,9 @@ class Demo:
         yield "Limit it yourself, and let it go again:"
         yield f"  sunhelm limit-export sec1000s 1kW --for=10m --controller.url={url}"
         yield f"  sunhelm claims --controller.url={url}"
+        yield "The car charges from what the sun leaves. Let it have more, or look why it has no more:"
+        yield f"  sunhelm ev-mode givenergy_evc hybrid --for=10m --controller.url={url}"
+        yield f"  sunhelm ev-mode givenergy_evc --controller.url={url}"
 
 
 def _summary(taken: Mapping[str, Usage]) -> Iterator[str]:

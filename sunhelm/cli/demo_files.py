@@ -30,8 +30,21 @@ CONTROLLED: Final[dict[str, dict[str, object]]] = {
         "export_limit": {"phases": "sum"},
         "control": {"enabled": True, "allow": ["limit_export", "set_mode"]},
     },
+    "givenergy_evc": {"control": {"enabled": True, "allow": ["ev_mode"]}},
 }
 """What the site file says besides of the devices that may be commanded."""
+
+
+CHARGING: Final[dict[str, dict[str, object]]] = {
+    "givenergy_evc": {
+        "house": {"device": "givenergy"},
+        "mode": "solar",
+        "import_cap": "32A",
+        "start_after": "30s",
+        "stop_after": "60s",
+    }
+}
+"""How the car is charged. A control period is half a minute of our time, however fast the simulated runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +94,7 @@ def site_file(ports: Ports) -> dict[str, Any]:
         return content
     for name, said in CONTROLLED.items():
         content["devices"][name].update(said)
+    content["evcharging"] = CHARGING
     content["alertmanager"] = {
         "repeat_interval": "5m",
         "heartbeat": {"match": {"alertname": "Watchdog"}, "late": "5m"},
