@@ -158,7 +158,7 @@ class DeviceCheck:
         if not parts:
             yield self._mistake("units", f"family {self.section.family} has no unit ids")
         elif ANY_PART in self.section.units:
-            if len(parts) > 1 and not self.spec.alternatives:
+            if len(parts) > 1 and not self.spec.alternatives and self.spec.chain is None:
                 yield self._mistake(
                     "units",
                     f"family {self.section.family} has several parts; write for each of them"

@@ -333,3 +333,13 @@ def test_every_mistake_of_an_own_map_is_told(tmp_path: Path) -> None:
     assert all("devices." in mistake and ".map: " in mistake for mistake in told)
     assert any("own.csv:2:type" in mistake for mistake in told)
     assert any("sec1000s has no register map" in mistake for mistake in told)
+
+
+def test_one_unit_id_is_that_of_every_model_of_a_chain(tmp_path: Path) -> None:
+    path = tmp_path / "sunhelm.yml"
+    path.write_text(
+        "site: {name: home, zone: UTC}\ndevices: {shed: {family: sunspec, host: 192.0.2.1, units: 126}}\n"
+    )
+    units = load_site(path).site.devices["shed"].units
+    assert {"common", "inverter", "meter"} <= set(units)
+    assert set(units.values()) == {(126,)}
