@@ -46,7 +46,7 @@ def build() -> model.Dashboard:
     return filled(
         board,
         {
-            "How are the accounts?": (*_now(), _ages(), _refusals()),
+            "How are the accounts?": (*_now(), _ages(), _refusals(), _lost()),
             "What was asked for which time?": (_schedules(), _envelopes(), _planned(), _planned_hours()),
             "What came of it?": (_modes(), _in_force(), _limits()),
         },
@@ -125,6 +125,30 @@ def _refusals() -> timeseries.Panel:
                 "{{device}}: {{reason}}",
                 f"sum by (device, reason) ({chosen('solar_group_failure', _REFUSED)})",
             )
+        ],
+    ).min(0)
+
+
+def _lost() -> timeseries.Panel:
+    return chart(
+        Frame(
+            "Lost behind the cloud",
+            "Devices of a station that the cloud calls offline (micro-inverters are, at night), and requests "
+            "that failed while others were answered.",
+            "No device tells of others behind its cloud",
+            24,
+            6,
+        ),
+        "short",
+        [
+            Series(
+                "{{device}}: devices offline",
+                f"sum by (device) (1 - {chosen('solar_izypower_unit_online')})",
+            ),
+            Series(
+                "{{device}}: parts not answered",
+                f"sum by (device) ({chosen('solar_izypower_unread_parts')})",
+            ),
         ],
     ).min(0)
 

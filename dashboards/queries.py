@@ -327,7 +327,10 @@ def battery_setpoint(of: Literal["device", "controller"]) -> str:
 
 def battery_strategy() -> str:
     """Return 1 for how each battery is run, by the vendor's own word."""
-    metrics = ("solar_sessy_strategy", "solar_givenergy_mode", "solar_redback_mode")
+    metrics = (
+        *("solar_sessy_strategy", "solar_givenergy_mode", "solar_redback_mode"),
+        "solar_izypower_battery_mode",
+    )
     return " or ".join(f"max by (device, state) ({chosen(metric)}) == 1" for metric in metrics)
 
 
