@@ -58,6 +58,9 @@ def house_of(values: Values, taken_at: float) -> House:
 def _spare(values: Values, load: float | None) -> float | None:
     """Return PV less loads; where one of them is missing, what goes to the grid and the battery."""
     pv, grid = values.get(("pv_power",)), values.get(("grid_power",))
+    phases = [value for key, value in values.items() if key[0] == "grid_phase_power"]
+    if grid is None and phases:
+        grid = sum(phases)
     if pv is not None and load is not None:
         return max(0.0, pv) - load
     return None if grid is None else -grid - values.get(("battery_power",), 0.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import math
 from collections.abc import Iterable, Mapping
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 import aiohttp
+from aiohttp import hdrs
 
 from controllers.evcharging.house import Values
 from controllers.evcharging.section import HouseSection
@@ -115,13 +117,11 @@ class ExporterReadings:
     async def _ask(self) -> bytes:
         if self._session is None:
             self._session = aiohttp.ClientSession()
-        house, authentication = self._house, None
+        house, headers = self._house, {"X-Prometheus-Scrape-Timeout-Seconds": f"{TIMEOUT_S:g}"}
         if house.username is not None and house.password_file is not None:
-            authentication = aiohttp.BasicAuth(house.username, house.password_file.reveal())
-        headers = {"X-Prometheus-Scrape-Timeout-Seconds": f"{TIMEOUT_S:g}"}
-        async with self._session.get(
-            self._address, allow_redirects=False, auth=authentication, headers=headers
-        ) as answer:
+            credentials = f"{house.username}:{house.password_file.reveal()}"
+            headers[hdrs.AUTHORIZATION] = f"Basic {base64.b64encode(credentials.encode()).decode()}"
+        async with self._session.get(self._address, allow_redirects=False, headers=headers) as answer:
             if answer.status != 200:
                 raise NoReading(f"it answers {answer.status}")
             body = b""
