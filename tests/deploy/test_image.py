@@ -13,7 +13,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -164,11 +163,6 @@ def in_image(tree: Path, command: list[str], **variables: str) -> list[str]:
     return [*isolated, "/usr/bin/env", "-i", "PATH=/opt/sunhelm/bin:/usr/bin:/bin", *settings, *command]
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
-
-
 @contextlib.contextmanager
 def running(command: list[str]) -> Iterator[subprocess.Popen[str]]:
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
@@ -195,7 +189,7 @@ CONTROLLER = ("--web.bearer-token-file=/etc/sunhelm/controller.token",)
     ("program", "further"), [("sunhelm-exporter", ()), ("sunhelm-controller", CONTROLLER)]
 )
 def test_a_process_lives_on_a_read_only_file_system_without_any_privilege(
-    tree: Path, program: str, further: tuple[str, ...]
+    tree: Path, free_ports: Callable[[int], int], program: str, further: tuple[str, ...]
 ) -> None:
     folder = tree / "etc" / "sunhelm"
     folder.mkdir(exist_ok=True)
@@ -204,7 +198,7 @@ def test_a_process_lives_on_a_read_only_file_system_without_any_privilege(
     token.write_text("a-token-of-the-image-test-0123456789\n")
     token.chmod(0o400)
     os.chown(token, USER, USER)
-    port = free_port()
+    port = free_ports(1)
     listening = f"--web.listen-address=127.0.0.1:{port}"
     command = [program, "--config.file=/etc/sunhelm/sunhelm.yml", listening, *further]
     health = in_image(
