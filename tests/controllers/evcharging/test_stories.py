@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import math
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from controllers.evcharging.readings import HouseReading, NoReading
+from controllers.intake.alerts import Alert, Status
 from controllers.people import Command
 from sunhelm.devices.control import Action
 from sunhelm.simulator.faces.givenergy_evc import State
@@ -289,6 +291,84 @@ def test_without_a_vehicle_nothing_is_started_and_one_that_comes_waits_for_the_s
         assert len(street.written) > before
 
     told(story)
+
+
+def test_a_policy_asks_for_a_mode_as_long_as_its_alert_fires(told: Any) -> None:
+    async def story(it: Told) -> None:
+        street = it.street
+        await street.kill()
+        street.policies = {
+            "cheap": {
+                "match": {"alertname": "Cheap"},
+                "device": "car",
+                "action": "ev_mode",
+                "with": {"mode": "hybrid"},
+                "lease": "9h",
+                "min_life": "0s",
+            }
+        }
+        street.start()
+        await it.periods(1)
+
+        async def deliver(name: str, status: Status = Status.FIRING, **more: Any) -> None:
+            now = street.controller.time.now()
+            given = {"starts_at": now, "stamp": now, "seen_at": now, **more}
+            alert = Alert(fingerprint=name, status=status, labels={"alertname": name}, **given)
+            await street.controller.inbox.accept([alert])
+
+        began = street.controller.time.now()
+        await deliver("Watchdog")
+        await deliver("Cheap")
+        assert limit(18) in await it.periods(5)
+        assert street.regulator.mode == "hybrid"
+        await deliver("Cheap", Status.RESOLVED, starts_at=began, ends_at=street.controller.time.now())
+        for _ in range(3):
+            await it.periods(4)
+            await deliver("Watchdog")  # that Prometheus still lives
+        await it.periods(1)
+        assert street.regulator.mode == "solar"
+
+    told(story)
+
+
+def test_a_charger_that_nobody_wants_regulated_any_more_gets_back_what_it_had(told: Any) -> None:
+    async def story(it: Told) -> None:
+        street = it.street
+        await street.kill()
+        whole = street.file
+
+        def without() -> Any:
+            path = whole()
+            content = json.loads(path.read_text())
+            del content["evcharging"]
+            path.write_text(json.dumps(content))
+            return path
+
+        street.file = without
+        street.start()
+        assert await it.periods(4) == [limit(32), STOP]
+        assert not street.regulator.configured
+        (device,) = [each for each in street.controller.people.devices() if each.name == "car"]
+        assert device.charging is None
+
+    told(story)
+
+
+def test_a_session_is_capped_over_pauses_of_a_charger_that_forgets_its_count(told: Any) -> None:
+    async def story(it: Told) -> None:
+        street = it.street
+        street.car.session_falls = True
+        given = 0.0
+        before = street.car.delivered_j
+        for number in range(80):
+            it.readings.excess_w = 6000.0 if number // 16 % 2 == 0 else 0.0
+            await it.periods(1)
+        given = (street.car.delivered_j - before) / KWH
+        print(f"given {given:.3f} kWh of 2 over {street.regulator.memory.session.before_j / KWH:.2f} before")
+        assert street.regulator.shown.reason == "session_cap"
+        assert 1.8 < given < 2.0 + 6.0 * 30 / 3600 + 0.1
+
+    told(story, {"session": "2kWh"})
 
 
 SHEET = {
