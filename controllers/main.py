@@ -109,7 +109,8 @@ async def _serve(flags: ServiceFlags, parsed: argparse.Namespace) -> None:
         without=parsed.without,
     )
     door.check(flags.listen_addresses)
-    turns = Turns(runtime_directory(flags.runtime_directory), role="control")
+    shared = runtime_directory(flags.runtime_directory)
+    turns, reading_turns = Turns(shared, role="control"), Turns(shared)
 
     def open_device(config: DeviceConfig, site: Site) -> ControlledDevice:
         return open_controlled(config, site, turns=turns)
@@ -118,7 +119,7 @@ async def _serve(flags: ServiceFlags, parsed: argparse.Namespace) -> None:
     counts = Counts(process)
     journal = Journal(parsed.state_directory)
     try:
-        open_house = partial(open_readings, clock=SYSTEM_CLOCK, turns=turns)
+        open_house = partial(open_readings, clock=SYSTEM_CLOCK, turns=reading_turns)
         controller = Controller(configuration, journal, open_device, observer=counts, open_house=open_house)
         process.registry.register(ControllerCollector(controller))
         process.loaded(SYSTEM_CLOCK.time())
