@@ -12,7 +12,7 @@ from sunhelm.devices.families.izypower.bodies import Json, require
 from sunhelm.devices.families.izypower.cloud import Station
 from sunhelm.devices.families.izypower.family import IzypowerSource
 from sunhelm.devices.families.izypower.groups import command_path, devices_of, quoted
-from sunhelm.devices.families.izypower.units import BATTERY, Unit, of_kind, units_of
+from sunhelm.devices.families.izypower.units import BATTERY, SLAVE, Unit, heads_of, of_kind, units_of
 from sunhelm.devices.links.answers import Answer
 
 if TYPE_CHECKING:
@@ -73,10 +73,12 @@ class Desk:
         await self.link.tell("POST", path, deadline, _taken, json=body)
 
     def _chosen(self, kind: str) -> Unit:
-        units = of_kind(self.source.units, kind)
-        if kind == BATTERY:
-            units = [unit for unit in units if unit.is_head]
-        return self.source.wanted.choose(units, kind)
+        there = of_kind(self.source.units, kind)
+        takers = heads_of(self.source.units) if kind == BATTERY else there
+        for unit in there:
+            if unit.serial in self.source.wanted.chosen and unit not in takers:
+                raise Rejected(f"{unit.serial} takes no orders: it is a slave, or its role is not told")
+        return self.source.wanted.choose(takers, kind)
 
     async def _list(self, deadline: Deadline, *, fresh_s: float) -> None:
         station = await self.station(deadline)
@@ -89,7 +91,7 @@ class Desk:
 
 def battery_path(order: str, unit: Unit) -> str:
     """Return where an order for a battery is posted."""
-    if not unit.is_head:
+    if unit.role == SLAVE:
         raise Rejected(f"{unit.serial} is a slave; its master takes the orders")
     return f"/api/v2/device/yz/battery/{order}/{quoted(unit.serial)}"
 

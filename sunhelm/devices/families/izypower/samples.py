@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from sunhelm.devices.families.izypower.units import Unit
+from sunhelm.devices.families.izypower.units import Unit, heads_of
 from sunhelm.devices.quantities import CATALOGUE, Quantity
 from sunhelm.devices.reading import Sample
 
@@ -92,7 +92,7 @@ def derived(samples: Sequence[Sample], units: Sequence[Unit]) -> Iterator[Sample
         found = told.get(name, [])
         return found[0] if len(found) == 1 else None
 
-    heads = [unit.serial for unit in units if unit.is_head]
+    heads = [unit.serial for unit in heads_of(units)]
     if len(heads) == 1:
         for ours, name in _OF_THE_ONLY_HEAD.items():
             for sample in told.get(ours, []):

@@ -17,7 +17,8 @@ CHARGER: Final = "evse"
 
 MASTER: Final = "master"
 SLAVE: Final = "slave"
-_ROLES: Final = {"1000": MASTER, "1001": SLAVE, "1002": "standalone"}
+STANDALONE: Final = "standalone"
+_ROLES: Final = {"1000": MASTER, "1001": SLAVE, "1002": STANDALONE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +59,6 @@ class Unit:
         return bool(self.serial) and self.online is not False
 
     @property
-    def is_head(self) -> bool:
-        """Whether it is a battery that takes commands: slaves take theirs from their master."""
-        return self.kind == BATTERY and bool(self.serial) and self.role != SLAVE
-
-    @property
     def told(self) -> dict[str, object]:
         """What the list itself tells of it, by the keys of `dataDtos`."""
         return {text(dto.get("key")): dto.get("value") for dto in objects(self.record.get("dataDtos"))}
@@ -80,6 +76,17 @@ def units_of(records: Iterable[Json]) -> tuple[Unit, ...]:
 def of_kind(units: Sequence[Unit], kind: str) -> list[Unit]:
     """Return those of one kind that can be asked for by their serial number."""
     return [unit for unit in units if unit.kind == kind and unit.serial]
+
+
+def heads_of(units: Sequence[Unit]) -> list[Unit]:
+    """Return the batteries that take commands: masters and those that stand alone.
+
+    A slave takes its commands from its master. One whose role is not told may be a slave where there are
+    several, so it is none of these unless it is the only battery.
+    """
+    batteries = of_kind(units, BATTERY)
+    found = [unit for unit in batteries if unit.role in (MASTER, STANDALONE)]
+    return found or [unit for unit in batteries if len(batteries) == 1 and unit.role != SLAVE]
 
 
 def _role(record: Json) -> str:

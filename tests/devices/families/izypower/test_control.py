@@ -23,6 +23,7 @@ from sunhelm.devices.control import (
 )
 from sunhelm.devices.errors import DeviceError, Rejected, Unreachable
 from sunhelm.devices.families import load_family
+from sunhelm.devices.families.izypower.units import heads_of, units_of
 from sunhelm.devices.families.izypower.writables import WRITABLES
 from sunhelm.simulator.faults import ExceptionReply
 from sunhelm.simulator.faults.cloud import Maintenance
@@ -179,16 +180,23 @@ def test_a_master_is_told_and_a_slave_never(at_home: AtHome) -> None:
     at_home(program)
 
 
-def test_a_slave_named_in_the_site_file_is_not_told_either(at_home: AtHome) -> None:
+def test_for_a_slave_named_in_the_site_file_nobody_is_told(at_home: AtHome) -> None:
     async def program(home: Any) -> None:
-        await put(home, "battery", Charge(500))
-        assert {path.rpartition("/")[2] for path in posts(home)} == {"YZB0000000003"}
+        with pytest.raises(Rejected, match="YZB0000000004 takes no orders"):
+            await put(home, "battery", Charge(500))
+        assert not posts(home)
 
     at_home(program, serial="41001/YZB0000000004")
 
 
 def test_of_two_heads_one_is_named_or_nothing_is_told(at_home: AtHome) -> None:
-    second = {"deviceId": 9009, "sn": "YZB0000000009", "deviceType": "battery", "onlineState": 1}
+    second = {
+        "deviceId": 9009,
+        "sn": "YZB0000000009",
+        "deviceType": "battery",
+        "onlineState": 1,
+        "clusterMode": 1002,
+    }
 
     async def unnamed(home: Any) -> None:
         home.cloud.house.records.append(second)
@@ -204,6 +212,21 @@ def test_of_two_heads_one_is_named_or_nothing_is_told(at_home: AtHome) -> None:
 
     at_home(unnamed)
     at_home(named, serial="41001/YZB0000000003")
+
+
+def test_a_battery_that_may_be_a_slave_is_told_nothing(at_home: AtHome) -> None:
+    unknown = {"deviceId": 9009, "sn": "YZB0000000009", "deviceType": "battery", "onlineState": 1}
+
+    async def program(home: Any) -> None:
+        home.cloud.house.records.append(unknown)
+        with pytest.raises(Rejected, match="its role is not told"):
+            await put(home, "battery", Charge(500))
+        assert not posts(home)
+
+    at_home(program, serial="41001/YZB0000000009")
+    alone = units_of([unknown])
+    assert heads_of(alone) == [*alone]
+    assert heads_of(units_of([unknown, {**unknown, "sn": "YZB0000000010"}])) == []
 
 
 @pytest.mark.parametrize(

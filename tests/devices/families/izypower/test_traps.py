@@ -20,7 +20,7 @@ from sunhelm.devices.families.izypower.bodies import part_with, records, require
 from sunhelm.devices.families.izypower.cloud import all_pages, lasts_s
 from sunhelm.devices.families.izypower.redaction import redacted
 from sunhelm.devices.families.izypower.times import seconds_of_day, time_of_day, unix_time
-from sunhelm.devices.families.izypower.units import Unit, units_of
+from sunhelm.devices.families.izypower.units import Unit, heads_of, units_of
 
 PARIS = ZoneInfo("Europe/Paris")
 JSON = st.recursive(
@@ -119,7 +119,7 @@ def test_a_time_of_day_goes_there_and_back(minutes: int) -> None:
 
 def test_batteries_are_known_by_their_code_and_not_by_a_name_in_some_language() -> None:
     units = units_of([{"sn": "A", "deviceType": "battery", "deviceName": "Batterie"}])
-    assert units[0].is_head
+    assert heads_of(units) == [*units]
 
 
 def test_the_serial_number_may_have_its_other_name() -> None:
