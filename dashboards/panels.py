@@ -57,6 +57,9 @@ DAYS: Final = 6
 Steps = Mapping[float | None, str]
 """A colour from each value on; None is the colour below all of them."""
 
+_LEAST_COLUMN: Final = 70.0
+"""So narrow, in pixels, a column of a table may become before the table is scrolled."""
+
 _LETTERS: Final = "ABCDEFGHIJ"
 
 AnyPanel = TypeVar("AnyPanel", stat.Panel, bargauge.Panel, table.Panel, timeseries.Panel)
@@ -231,7 +234,7 @@ def numbered(panel: table.Panel, label: str) -> table.Panel:
 
 def listing(frame: Frame, columns: Sequence[Series], labels: Sequence[str]) -> table.Panel:
     """Return a table with a row for each set of `labels` and a column for each query."""
-    panel = _framed(table.Panel(), frame, columns, now=True, rows=True)
+    panel = _framed(table.Panel(), frame, columns, now=True, rows=True).min_width(_LEAST_COLUMN)
     # Grafana calls the values of one query "Value", those of several by their letters.
     letters = zip(_LETTERS, columns, strict=False)
     values = [f"Value #{letter}" for letter, _ in letters] if len(columns) > 1 else ["Value"]

@@ -17,6 +17,7 @@ from dashboards.preview.history import History, Mode
 
 RULES: Final = Path(__file__).parents[2] / "alerts" / "recording.yml"
 
+_LONGEST_BLOCK: Final = "240h"
 _READY_WITHIN_S: Final = 30.0
 
 
@@ -64,7 +65,9 @@ def remembering(history: History, folder: Path, *, mode: Mode = "discovered") ->
     samples, data, span = folder / "samples.txt", folder / "data", history.span
     with samples.open("w", encoding="utf-8") as file:
         history.write(file, mode)
-    _promtool("tsdb", "create-blocks-from", "openmetrics", str(samples), str(data))
+    # In blocks of two hours, the default, the samples are read once for each of them.
+    blocks = f"--max-block-duration={_LONGEST_BLOCK}"
+    _promtool("tsdb", "create-blocks-from", blocks, "openmetrics", str(samples), str(data))
     with _running(folder, data) as server:
         times = (f"--start={span.begin}", f"--end={span.end}")
         target = (f"--url={server.url}", f"--output-dir={data}")
