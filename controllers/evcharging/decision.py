@@ -122,8 +122,9 @@ class _Step:
     def hand_back(self) -> Command | None:
         """Give the owner back what there was before us, where it is still ours that stands there."""
         memory, charger = self.memory, self.charger
-        ours = any(alike(each, charger.limit_a) for each in memory.ours_a)
-        if ours and memory.owner_a is not None and not alike(memory.owner_a, charger.limit_a):
+        last = memory.ours_a[-1:] if not charger.tells_limit else (charger.limit_a,)
+        ours = any(alike(each, shown) for each in memory.ours_a for shown in last)
+        if ours and memory.owner_a is not None and not alike(memory.owner_a, *last):
             return Limit(memory.owner_a)
         if memory.order in (None, Order.READY):
             return None
@@ -161,7 +162,7 @@ class _Step:
         }.get(charger.stage)
         if why_not is not None:
             return None, why_not
-        if wished.limit_a is not None and charger.limit_a - wished.limit_a >= STEP_A - _ROUNDING_A:
+        if wished.limit_a is not None and self._must_lower(wished.limit_a):
             return Limit(wished.limit_a), wished.reason or "waiting"
         if memory.order is Order.START:
             return None, "vehicle_waits"
@@ -169,12 +170,18 @@ class _Step:
             return None, "budget"
         return (None, "waiting") if self._too_soon else (Tell(Order.START), wished.reason)
 
+    def _must_lower(self, limit_a: float) -> bool:
+        """Return whether the limit has to be written before a start; one that is not told may be any."""
+        if self.charger.tells_limit:
+            return self.charger.limit_a - limit_a >= STEP_A - _ROUNDING_A
+        return not (self.memory.ours_a and alike(self.memory.ours_a[-1], limit_a))
+
     def _limit(self, wished: Wish) -> tuple[Command | None, str]:
         reason = wished.reason
         if not self.charger.charging:
             reason = "" if self.charger.stage is Stage.CONNECTED else self.charger.stage.value
             reason = wished.reason or {"free": "no_vehicle", "ended": "vehicle_full"}.get(reason, "owner")
-        if wished.limit_a is None:
+        if wished.limit_a is None or not self.charger.tells_limit:
             return None, reason
         more = wished.limit_a - self.charger.limit_a
         if more <= -STEP_A + _ROUNDING_A:

@@ -45,6 +45,8 @@ def noticed(memory: Memory, charger: ChargerState, now: float, *, claimed: bool 
 
 def _about_limit(memory: Memory, charger: ChargerState, now: float, *, lost: bool) -> Memory:
     shown = charger.limit_a
+    if not charger.tells_limit:
+        return memory
     if not memory.ours_a:
         return replace(memory, owner_a=shown)
     asked, memory = memory.asked_a, replace(memory, asked_a=None)

@@ -47,7 +47,8 @@ class Outlook:
     @property
     def owner_a(self) -> float:
         """The owner's own limit."""
-        return self.charger.limit_a if self.memory.owner_a is None else self.memory.owner_a
+        found = self.charger.limit_a if self.charger.tells_limit else self.charger.most_a
+        return found if self.memory.owner_a is None else self.memory.owner_a
 
     @property
     def ceiling_a(self) -> float:

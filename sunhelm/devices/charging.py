@@ -58,6 +58,11 @@ class ChargerState:
         return self.stage is Stage.CHARGING
 
     @property
+    def tells_limit(self) -> bool:
+        """Whether the limit is one: less than the least is what a charger shows that offers nothing now."""
+        return self.limit_a >= self.least_a - 0.25
+
+    @property
     def vehicle(self) -> bool:
         """Whether a vehicle is there that can be charged or not."""
         return self.stage in (Stage.CONNECTED, Stage.CHARGING, Stage.ENDED)

@@ -34,6 +34,7 @@ class World:
     order: Order | None = Order.STOP
     vehicle: bool = True
     obeys: bool = True
+    hides: bool = False
     session_j: float = 0.0
     phases: int = 1
     commands: list[Any] = field(default_factory=list)
@@ -53,7 +54,7 @@ class World:
         return ChargerState(
             stage=stage,
             order=self.order,
-            limit_a=self.limit_a,
+            limit_a=self.limit_a if self.charging or not self.hides else 0.0,
             power_w=self.power_w,
             session_j=math.floor(self.session_j / 360_000) * 360_000,
             volts=(VOLTS,) * self.phases,
@@ -334,6 +335,29 @@ def test_without_budget_nothing_starts_or_grows_and_everything_lessens() -> None
     for _ in range(7):
         last = world.step(world.house(0), left=-5).command
     assert last == Tell(Order.STOP)
+
+
+def test_a_charger_that_tells_no_limit_while_it_offers_nothing_gets_one_before_it_starts() -> None:
+    world = World(hides=True)
+    assert world.sun(*[2400.0] * 5) == [Limit(10), Tell(Order.START)]
+    assert world.memory.ours_a == (10,)
+    world.sun(*[0.0] * 8)
+    assert not world.charging
+    assert world.sun(*[0.0] * 5) == []
+    assert not world.memory.foreign
+    world.mode = EvMode.GRID
+    world.sun(0, 0, 0)
+    assert world.charging
+    assert world.limit_a == 32
+
+
+def test_off_gives_back_a_limit_that_is_not_told_while_nothing_is_offered() -> None:
+    world = World(hides=True, order=Order.START)
+    world.sun(*[2400.0] * 5)
+    world.sun(*[0.0] * 8)
+    assert (world.charging, world.limit_a, world.memory.owner_a) == (False, 6, 32)
+    world.mode = EvMode.OFF
+    assert world.sun(0, 0, 0, 0) == [Limit(32), Tell(Order.START)]
 
 
 SUN = st.one_of(st.none(), st.floats(-10_000, 20_000), st.sampled_from([0.0, 1439.0, 1441.0, 2000.0, 7000.0]))
