@@ -143,8 +143,9 @@ class RedbackSource:
         if "envelopes" in groups:
             own = samples.Told(samples_).one("redback_site_export_limit")
             yield from samples.envelopes_now(self._envelopes, now, own)
-        identity = (self.spec.vendor, nature.model, place.serial or place.site, nature.firmware)
-        yield Sample(CATALOGUE["device"], 1.0, identity, "StaticData", "identity")
+        if "identity" in groups:
+            identity = (self.spec.vendor, nature.model, place.serial or place.site, nature.firmware)
+            yield Sample(CATALOGUE["device"], 1.0, identity, "StaticData", "identity")
 
     def remarks(self) -> Iterable[Sample]:
         """Yield when the inverter last reported and how it was, also where that is too long ago."""
