@@ -116,4 +116,4 @@ clean: ## Remove what the other targets have made.
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
--include dashboards.mk
+include dashboards/pictures.mk
