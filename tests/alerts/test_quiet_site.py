@@ -45,7 +45,8 @@ def _add_idle_controller(history: History, folder: Path) -> None:
     controller.listed_at = now
     journal.close()
     for time in history.span.scrapes():
-        history.add_page(process.registry.collect(), time)
+        own = (metric for metric in process.registry.collect() if metric.name.startswith("sunhelm_"))
+        history.add_page(own, time)  # how any process is, the exporter has told already
         history.add_page(ControllerCollector(controller).collect(), time)
 
 
