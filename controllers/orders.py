@@ -67,7 +67,7 @@ def wanted(
         if parameters is not None:
             value = handle.promise.meant(parameters.value(config.rated_power))
         handle.check(value)
-        refusal = None if owner else refusals.below_what_its_owner_wants(handle.promise, value, config.name)
+        refusal = None if owner else refusals.beyond_what_its_owner_wants(handle.promise, value, config.name)
     except NoRatedPower as error:
         raise Refused(RefusalReason.WRONG, f"limit: {error} ({config.name})") from None
     except ValueError as error:

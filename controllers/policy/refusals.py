@@ -81,12 +81,16 @@ def _range_refusal(device: DeviceConfig, promise: Promise, value: Value) -> str 
     high = float("inf") if promise.high is None else promise.high
     if not low <= number <= high:
         return f"{number:g} is out of the range of {device.name}, {low:g} to {high:g}"
-    return below_what_its_owner_wants(promise, value, device.name)
+    return beyond_what_its_owner_wants(promise, value, device.name)
 
 
-def below_what_its_owner_wants(promise: Promise, value: Value, device: str) -> str | None:
-    """Return why a limit is stricter than the owner of a device ever wants it; None where it is not."""
-    least = promise.owner_low
-    if not isinstance(value, Limit) or least is None or value.watts >= least:
+def beyond_what_its_owner_wants(promise: Promise, value: Value, device: str) -> str | None:
+    """Return why a limit is outside of what the owner of a device ever wants; None where it is not."""
+    if not isinstance(value, Limit):
         return None
-    return f"{value.watts:g} is less than export_limit.minimum of {device}, {least:g}"
+    least, most = promise.owner_low, promise.owner_high
+    if least is not None and value.watts < least:
+        return f"{value.watts:g} is less than export_limit.minimum of {device}, {least:g}"
+    if most is not None and value.watts > most:
+        return f"{value.watts:g} is more than export_limit.maximum of {device}, {most:g}"
+    return None

@@ -106,11 +106,15 @@ def test_a_policy_says_who_asks_for_what_and_how_long(tmp_path: Path) -> None:
     assert (one.terms.priority, one.state, one.terms.dry_run) == (10, "export_limit", False)
 
 
-def test_no_policy_asks_for_a_stricter_limit_than_the_owner_ever_wants(tmp_path: Path) -> None:
-    wanted = dict(PROMISES, export_limit=replace(PROMISES["export_limit"], owner_low=500.0))
+def test_no_policy_asks_for_a_limit_that_the_owner_never_wants(tmp_path: Path) -> None:
+    export = replace(PROMISES["export_limit"], owner_low=500.0, owner_high=5000.0)
+    wanted = dict(PROMISES, export_limit=export)
     text = SITE + HEARTBEAT + policy("limit_export", "{limit: 0W}")
     (mistake,) = mistakes(tmp_path, text, promises=lambda config, site: wanted)
     assert "0 is less than export_limit.minimum of roof, 500" in mistake
+
+    (mistake,) = mistakes(tmp_path, text.replace("0W", "5001W"), promises=lambda config, site: wanted)
+    assert "5001 is more than export_limit.maximum of roof, 5000" in mistake
 
     load(tmp_path, text.replace("0W", "500W"), promises=lambda config, site: wanted)
 

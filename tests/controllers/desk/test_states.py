@@ -187,9 +187,11 @@ async def test_what_means_nothing_is_refused(household: Any, command: Command, r
     assert household.people.claims() == ()
 
 
-async def test_no_claim_is_stricter_than_the_owner_ever_wants(household: Any) -> None:
+async def test_no_claim_is_beyond_what_the_owner_ever_wants(household: Any) -> None:
     handle = household.device.export
-    handle.promise = replace(handle.promise, owner_low=500.0)
+    handle.promise = replace(handle.promise, owner_low=500.0, owner_high=5000.0)
+    with pytest.raises(Refused, match=r"5001 is more than export_limit\.maximum of roof, 5000"):
+        await household.people.claim(limit("5001W"))
     with pytest.raises(Refused, match=r"0 is less than export_limit\.minimum of roof, 500"):
         await household.people.claim(limit())
 
