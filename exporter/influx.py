@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -18,6 +18,7 @@ from exporter.spool import Batch, Spool, SpoolDamaged
 from sunhelm.devices.clock import SYSTEM_CLOCK, Clock
 from sunhelm.devices.reading import Reading
 
+_AFTER_A_FAULT_S: Final = 10.0
 _MOST_WAITING: Final = 10_000
 """Readings that may wait for the disk; a disk that hangs must not take the memory too."""
 
@@ -105,9 +106,7 @@ class Writer:
     def start(self) -> None:
         """Begin to write, first of all what is in the spool."""
         for name, work in (("keep", self._keep), ("send", self._send)):
-            task = asyncio.create_task(work(), name=f"influxdb {name}")
-            task.add_done_callback(_report)
-            self._tasks.append(task)
+            self._tasks.append(asyncio.create_task(self._for_ever(name, work), name=f"influxdb {name}"))
 
     async def close(self, flush_s: float = FLUSH_S) -> None:
         """Put all readings into the spool, and deliver what InfluxDB takes in the meantime.
@@ -123,6 +122,15 @@ class Writer:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._client.close()
         await asyncio.to_thread(self._thread.shutdown)
+
+    async def _for_ever(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        """Do this until cancelled: a fault of ours in one reading must not keep out all later ones."""
+        while True:
+            try:
+                await work()
+            except Exception:  # noqa: BLE001 - whatever it was, the next reading is written
+                _log.exception("influxdb_writer_failed", task=name)
+                await self._clock.sleep(_AFTER_A_FAULT_S)
 
     async def _keep(self) -> None:
         while True:
@@ -229,8 +237,3 @@ def _records(lines: Sequence[str]) -> Iterator[list[str]]:
         size += len(line) + 1
     if record:
         yield record
-
-
-def _report(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and (error := task.exception()) is not None:
-        _log.error("influxdb_writer_crashed", task=task.get_name(), exc_info=error)

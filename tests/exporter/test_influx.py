@@ -22,7 +22,7 @@ class FakeInfluxDB:
 
     def __init__(self) -> None:
         self.kept: list[str] = []
-        self.failure: WriteFailed | None = None
+        self.failure: Exception | None = None
         self.attempts = 0
         self.at_once = 0
         self.most_at_once = 0
@@ -108,6 +108,20 @@ async def test_an_outage_is_waited_out_and_told_once(
     assert statistics.errors == {Failure.UNREACHABLE: 6}
     times = [int(text.rsplit(" ", 1)[1]) for text in server.kept]
     assert times == sorted(times)
+
+
+async def test_a_fault_of_ours_is_told_and_the_writer_goes_on(
+    writer: Writer, server: FakeInfluxDB, statistics: Statistics, device: Any, clock: Any
+) -> None:
+    server.failure = RuntimeError("a fault of ours")
+    with capture_logs() as logs:
+        writer.put(LABELS, device.reading(clock.time()))
+        await reach(lambda: len(logs), 1)
+    assert [entry["event"] for entry in logs] == ["influxdb_writer_failed"]
+
+    server.failure = None
+    await clock.advance(10.0)
+    await reach(lambda: statistics.written, 6)
 
 
 async def test_retry_after_is_obeyed(
