@@ -38,6 +38,12 @@ def integration_is_required() -> bool:
     )
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Return one worker more than there are cores: of the longest tests, most wait for real time."""
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the modules that need longest, by what they allow themselves: none is left for the end."""
     longest: dict[Path, float] = {}
