@@ -106,8 +106,7 @@ async def test_inverters_that_throttle_take_full_power_again(
         await eventually_true(lambda: home.site.plant.state.feed_in_held, chain)
         home.heater.on = True
         await eventually_true(lambda: home.box.throttles, chain)
-        state = home.site.plant.state
-        assert state.battery.power_w > 500
+        await eventually_true(lambda: home.site.plant.state.battery.power_w > 500, chain)
 
         await eventually_true(lambda: not home.box.throttles, chain, 120.0)
         await eventually_true(lambda: "limit_restored" in _log(chain), chain)
