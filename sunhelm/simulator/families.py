@@ -149,13 +149,13 @@ def _givenergy_evc(plant: Plant, clock: Clock, faults: Faults) -> Endpoint:
     return ModbusServer(EvcFace(plant), limits=limits, faults=faults, clock=clock)
 
 
+def _of_account(name: str) -> Callable[[str, int], Mapping[str, object]]:
+    """Return how a device of an account is written: its host and port stand at the account."""
+    return lambda _host, _port: {"account": name}
+
+
 def _redback(plant: Plant, clock: Clock, faults: Faults) -> Endpoint:
     return RedbackCloud(plant, faults=faults, clock=clock)
-
-
-def _of_an_account(host: str, port: int) -> dict[str, object]:
-    del host, port
-    return {"account": "redback"}
 
 
 def _owner(host: str, port: int) -> dict[str, object]:
@@ -185,11 +185,6 @@ def _sticker(host: str, port: int) -> dict[str, object]:
 
 def _izypower(plant: Plant, clock: Clock, faults: Faults) -> Endpoint:
     return IzypowerCloud(plant, faults=faults, clock=clock)
-
-
-def _of_a_station(host: str, port: int) -> dict[str, object]:
-    del host, port
-    return {"account": "izypower"}
 
 
 def _customer(host: str, port: int) -> dict[str, object]:
@@ -225,7 +220,7 @@ FAMILIES: Mapping[str, SimulatedFamily] = MappingProxyType(
         "redback": SimulatedFamily(
             "HTTP",
             _redback,
-            device=_of_an_account,
+            device=_of_account("redback"),
             account=_owner,
             cloud=True,
             secrets={"redback_secret": SECRET, "redback_password": PASSWORD},
@@ -241,7 +236,7 @@ FAMILIES: Mapping[str, SimulatedFamily] = MappingProxyType(
         "izypower": SimulatedFamily(
             "HTTP",
             _izypower,
-            device=_of_a_station,
+            device=_of_account("izypower"),
             account=_customer,
             secrets={"izypower_password": IZYPOWER_PASSWORD},
             cloud=True,

@@ -103,6 +103,20 @@ def is_same_order(wanted: Value, observed: Value, *, tolerance: float, share: fl
     return False
 
 
+def whole_percent(share: float | None, step: int = 1) -> int:
+    """Return a share as a device has it that keeps whole percent, in such steps; None is 0."""
+    return step * round((share or 0.0) * 100 / step)
+
+
+def is_same_minimum(wanted: Value, observed: Value, step: int = 1) -> bool:
+    """Whether a device that keeps whole percent, in such steps, shows the least charge that is wanted."""
+    return (
+        isinstance(wanted, SocLimits)
+        and isinstance(observed, SocLimits)
+        and whole_percent(wanted.minimum, step) == whole_percent(observed.minimum, step)
+    )
+
+
 def is_same_whole_number(wanted: Value, observed: Value) -> bool:
     """Whether a device that keeps whole numbers shows the one that is wanted."""
     return (

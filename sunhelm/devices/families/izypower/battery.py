@@ -25,7 +25,15 @@ from sunhelm.devices.families.izypower.bodies import Json
 from sunhelm.devices.families.izypower.desk import Desk, battery_path
 from sunhelm.devices.families.izypower.units import BATTERY, Unit
 from sunhelm.devices.families.shapes import mapping, number
-from sunhelm.devices.families.values import as_minimum, as_mode, as_order, discharged, is_same_order
+from sunhelm.devices.families.values import (
+    as_minimum,
+    as_mode,
+    as_order,
+    discharged,
+    is_same_minimum,
+    is_same_order,
+    whole_percent,
+)
 
 INTELLIGENT, MANUAL, CALENDAR = 0, 1, 2
 STANDBY, CHARGE, DISCHARGE = 0, 1, 2
@@ -221,11 +229,7 @@ class MinimumSoc:
         as_minimum(self.promise, value)
 
     def equal(self, wanted: Value, observed: Value) -> bool:
-        return (
-            isinstance(wanted, SocLimits)
-            and isinstance(observed, SocLimits)
-            and _percent(wanted.minimum) == _percent(observed.minimum)
-        )
+        return is_same_minimum(wanted, observed, _STEP_PERCENT)
 
     async def observe(self, deadline: Deadline) -> SocLimits | Unknown:
         unit = await self.desk.unit(BATTERY, deadline)
@@ -233,10 +237,6 @@ class MinimumSoc:
         return UNKNOWN if told is None else SocLimits(minimum=told / 100)
 
     async def write(self, value: Value, deadline: Deadline) -> None:
-        percent = _percent(as_minimum(self.promise, value))
+        percent = whole_percent(as_minimum(self.promise, value), _STEP_PERCENT)
         unit = await self.desk.ready(BATTERY, deadline)
         await self.desk.tell(battery_path("min_soc", unit), {"value": percent}, deadline)
-
-
-def _percent(share: float | None) -> int:
-    return _STEP_PERCENT * round((share or 0.0) * 100 / _STEP_PERCENT)

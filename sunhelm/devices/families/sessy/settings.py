@@ -11,7 +11,13 @@ from sunhelm.devices.control import UNKNOWN, Number, Promise, SocLimits, Unknown
 from sunhelm.devices.errors import Rejected
 from sunhelm.devices.families.sessy.desk import Desk
 from sunhelm.devices.families.sessy.dongle import SETTINGS, TARGET
-from sunhelm.devices.families.values import as_minimum, as_number, is_same_whole_number
+from sunhelm.devices.families.values import (
+    as_minimum,
+    as_number,
+    is_same_minimum,
+    is_same_whole_number,
+    whole_percent,
+)
 
 NUMBERS: Final = ("min_power", "max_power", "eco_charge_power", "eco_charge_hours", "allowed_noise_level")
 SWITCHES: Final = (
@@ -42,11 +48,7 @@ class MinimumSoc:
         as_minimum(self.promise, value)
 
     def equal(self, wanted: Value, observed: Value) -> bool:
-        return (
-            isinstance(wanted, SocLimits)
-            and isinstance(observed, SocLimits)
-            and _percent(wanted.minimum) == _percent(observed.minimum)
-        )
+        return is_same_minimum(wanted, observed)
 
     async def observe(self, deadline: Deadline) -> SocLimits | Unknown:
         told = (await self.desk.read(SETTINGS, deadline)).get("min_soc")
@@ -55,7 +57,7 @@ class MinimumSoc:
         return SocLimits(minimum=told / _PERCENT)
 
     async def write(self, value: Value, deadline: Deadline) -> None:
-        await self.desk.change("min_soc", _percent(as_minimum(self.promise, value)), deadline)
+        await self.desk.change("min_soc", whole_percent(as_minimum(self.promise, value)), deadline)
 
 
 @dataclass(slots=True, eq=False)
@@ -151,7 +153,3 @@ class GridTarget:
     async def write(self, value: Value, deadline: Deadline) -> None:
         watts = round(as_number(self.promise, value, "W"))
         await self.desk.tell(TARGET, {"grid_target": watts}, deadline)
-
-
-def _percent(share: float | None) -> int:
-    return round((share or 0.0) * _PERCENT)
