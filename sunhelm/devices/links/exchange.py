@@ -187,6 +187,10 @@ class Exchanges(Generic[ConnectionT]):
         except (Busy, Rejected):
             self._backoff.succeeded()  # a refusal is an answer
             raise
+        except TimedOut as error:
+            await self.close()
+            self._timed_out(error, limit, endpoint)
+            raise
         except BaseException as error:
             if isinstance(error, DeviceError):
                 self._failed(error)
@@ -217,14 +221,15 @@ class Exchanges(Generic[ConnectionT]):
                         f"{self.where}: {self._backoff.failures} failures in a row, the last was: "
                         f"{self._last_failure}"
                     )
-                too_late = Busy if endpoint.exchanged_by_another else TimedOut
+                too_late = Busy if endpoint.delayed else TimedOut
                 raise too_late(f"{self.where}: the device needs a pause of {wait:.3g} s, longer than is left")
             if deadline.passed:
-                raise TimedOut(f"{self.where}: no time was left to ask")
+                too_late = Busy if endpoint.delayed else TimedOut
+                raise too_late(f"{self.where}: no time was left to ask")
             if wait > _TICK_S:
                 await self._rest(endpoint, wait)
             elif connection is None:
-                await self._connect(deadline)
+                await self._connect(endpoint, deadline)
             else:
                 return connection
 
@@ -243,15 +248,18 @@ class Exchanges(Generic[ConnectionT]):
             with self._waiting():
                 await endpoint.resume(deadline)
 
-    async def _connect(self, deadline: Deadline) -> None:
+    async def _connect(self, endpoint: Endpoint, deadline: Deadline) -> None:
         limit = min(self._pacing.timeout, deadline.remaining())
         try:
             with device_errors(self.where, limit):
                 async with asyncio.timeout(limit):
                     self._connection = await self._connect_to(self._address, self._port)
+        except TimedOut as error:
+            self._timed_out(error, limit, endpoint)
+            raise
         except DeviceError as error:
             self._failed(error)
-            if isinstance(error, TimedOut) or self._backoff.failures > 1:
+            if self._backoff.failures > 1:
                 raise
             self.statistics.retries += (
                 1  # one refusal may be a device that has not yet missed its last client
@@ -260,6 +268,12 @@ class Exchanges(Generic[ConnectionT]):
             self.statistics.connects += 1
             self._pacer.connected()
             _log.debug("link_connected", where=self.where, address=self._address)
+
+    def _timed_out(self, error: TimedOut, limit_s: float, endpoint: Endpoint) -> None:
+        """Note a failure of the device, or raise Busy where the turn of another left too little time."""
+        if endpoint.delayed and limit_s < self._pacing.timeout and not self._backoff.failures:
+            raise Busy(f"{error}, which the turn of another had left") from error
+        self._failed(error)
 
     def _failed(self, error: DeviceError) -> None:
         self._backoff.failed()

@@ -117,16 +117,18 @@ class Endpoint:
         self._file: LockFile | None = None
         self._owned = False
         self._exchanged_at: float | None = None
-        self._exchanged_by_another = False
+        self._delayed = False
         self._asked_at: dict[str, float] = {}
 
     async def take(self, deadline: Deadline) -> None:
         """Wait for the turn and take it. Raises Busy when that takes past the deadline."""
+        taken = self._turn.locked()
         try:
             async with asyncio.timeout(deadline.remaining()):
                 await self._turn.acquire()
         except TimeoutError:
             raise Busy(f"{self.name}: another reading of this process did not end in time") from None
+        self._delayed = taken
         try:
             await self.resume(deadline)
         except BaseException:
@@ -178,6 +180,7 @@ class Endpoint:
 
     async def _poll(self, path: Path, deadline: Deadline) -> None:
         while not self._try(path):
+            self._delayed = True
             if deadline.passed:
                 raise Busy(f"{self.name}: {self._owner()} did not end its turn in time")
             await self._clock.sleep(min(POLL_S, deadline.remaining()))
@@ -198,7 +201,7 @@ class Endpoint:
         if taken:
             last = file.read()
             self._exchanged_at = last.exchanged_at if last else None
-            self._exchanged_by_another = last is not None and last.pid != os.getpid()
+            self._delayed = self._delayed or (last is not None and last.pid != os.getpid())
             self._asked_at = dict(last.asked_at) if last else {}
             self._record()
         return taken
@@ -232,13 +235,15 @@ class Endpoint:
     def exchanged(self) -> None:
         """Note that the device is being spoken to, or has just answered."""
         self._exchanged_at = self._now()
-        self._exchanged_by_another = False
         self._record()
 
     @property
-    def exchanged_by_another(self) -> bool:
-        """Whether it was another process that spoke to the device last, as far as is known."""
-        return self._exchanged_by_another
+    def delayed(self) -> bool:
+        """Whether this turn had to wait for another, or came after one of another process.
+
+        A deadline that is too short then says nothing about the device.
+        """
+        return self._delayed
 
     def since_exchange_s(self) -> float:
         """Return the seconds since any process spoke to the device; infinite when none is known to have."""

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from sunhelm.devices.clock import Deadline
-from sunhelm.devices.errors import Busy, Malformed, Rejected, TimedOut, Unreachable
+from sunhelm.devices.errors import Busy, DeviceError, Malformed, Rejected, TimedOut, Unreachable
 from sunhelm.devices.families.spec import Pacing
 from sunhelm.devices.links.exchange import Exchanges, WireError
 from sunhelm.devices.links.line import Line
@@ -419,6 +419,42 @@ async def test_a_reader_that_gets_no_turn_back_is_busy_and_may_ask_again_later(
         control.release()
         assert await link.run(wire.ask, Deadline.after(2, wire.clock), repeat=True) == "fine"
     assert len(wire.named("ask")) == 2
+
+
+@pytest.mark.parametrize(
+    ("after_another", "error"), [(True, Busy), (False, TimedOut)], ids=["another", "alone"]
+)
+async def test_what_the_turn_of_another_left_is_no_limit_to_judge_a_device_by(
+    wire: Wire, tmp_path: Path, after_another: bool, error: type[DeviceError]
+) -> None:
+    async def never(_socket: Socket) -> str:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    if after_another:
+        other = LockFile(tmp_path / f"{HOST}:{PORT}.lock")
+        other.write(Record(4711, "control"))
+        other.close()
+    link = exchanges(wire, turns=Turns(tmp_path, boot_clock=wire.clock.monotonic), timeout="2s")
+    wire.answers = [never]
+    with pytest.raises(error, match=r"no answer within 0.05 s"):
+        await ask(link, wire, within=0.05, repeat=False)
+    assert wire.open == 0
+    assert await ask(link, wire) == ["fine"]
+
+
+async def test_a_device_that_is_silent_for_its_whole_time_has_timed_out(wire: Wire, tmp_path: Path) -> None:
+    async def never(_socket: Socket) -> str:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    other = LockFile(tmp_path / f"{HOST}:{PORT}.lock")
+    other.write(Record(4711, "control"))
+    other.close()
+    link = exchanges(wire, turns=Turns(tmp_path, boot_clock=wire.clock.monotonic), timeout="20ms")
+    wire.answers = [never]
+    with pytest.raises(TimedOut, match=r"no answer within 0.02 s$"):
+        await ask(link, wire, repeat=False)
 
 
 async def test_a_turn_ends_when_what_was_asked_in_it_is_answered(wire: Wire) -> None:
