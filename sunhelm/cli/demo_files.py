@@ -46,6 +46,9 @@ CHARGING: Final[dict[str, dict[str, object]]] = {
 }
 """How the car is charged. A control period is half a minute of our time, however fast the simulated runs."""
 
+SCRAPED_EVERY: Final = "15s"
+"""Also the clouds, which a house asks once in some minutes: nobody waits that long for a first value."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ports:
@@ -117,6 +120,10 @@ def _limit(device: str, limit: str, /, **match: str) -> dict[str, object]:
 def prometheus_file(ports: Ports) -> dict[str, Any]:
     """Return Prometheus' configuration: devices found through the exporter, both processes, our rules."""
     exporter = f"{HOST}:{ports.exporter}"
+    often = [
+        {"target_label": label, "replacement": SCRAPED_EVERY}
+        for label in ("__scrape_interval__", "__scrape_timeout__")
+    ]
     content: dict[str, Any] = {
         "global": {"scrape_interval": "5s", "evaluation_interval": "5s"},
         "rule_files": [str(file) for file in sorted(ALERTS.glob("*.yml"))],
@@ -124,6 +131,7 @@ def prometheus_file(ports: Ports) -> dict[str, Any]:
             {
                 "job_name": "sunhelm",
                 "http_sd_configs": [{"url": f"http://{exporter}/sd", "refresh_interval": "10s"}],
+                "relabel_configs": often,
             },
             {"job_name": "sunhelm-exporter", "static_configs": [{"targets": [exporter]}]},
         ],

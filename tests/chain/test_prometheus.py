@@ -18,8 +18,8 @@ from sunhelm.simulator.house import House
 
 pytestmark = pytest.mark.integration
 
-PATIENCE_S: Final = 120.0
-"""A cloud is asked once a minute, and for the first time some time within its first minute."""
+PATIENCE_S: Final = 100.0
+"""Devices are found within ten seconds and asked each fifteen, the first time as a whole."""
 
 ROUNDING_W: Final = 15.0
 """Each of the dozen registers is rounded to a watt."""
