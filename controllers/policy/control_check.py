@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
-from controllers.claims.demand import LIMITING
-from controllers.policy.refusals import Promises, task_refusal
+from controllers.claims.demand import LIMITING, state_of
+from controllers.policy.refusals import Promises, not_possible, range_refusal, task_refusal
 from sunhelm.configuration.complaints import not_among
 from sunhelm.configuration.document import Document
 from sunhelm.configuration.mistakes import Mistake, did_you_mean, listed
 from sunhelm.configuration.places import KeyPath
-from sunhelm.devices.control import Action
+from sunhelm.devices.control import Action, Limit
 from sunhelm.devices.device_config import DeviceConfig
 from sunhelm.devices.families import load_family
 from sunhelm.devices.sections import FailSafeLimit
+
+_LIMITING: Final = sorted(action.value for action in LIMITING)
 
 
 def control_mistakes(
@@ -30,16 +33,40 @@ def control_mistakes(
         refusal = task_refusal(device, Action.SET_CLOCK, promises)
         if refusal is not None:
             yield document.mistake((*path, "clock_sync"), refusal)
-    limiting = sorted(action.value for action in LIMITING)
+    yield from _default_mistakes(document, device, path)
+    yield from _fail_safe_mistakes(document, device, path, promises)
+
+
+def _default_mistakes(document: Document, device: DeviceConfig, path: KeyPath) -> Iterator[Mistake]:
     for name in device.control.default:
-        if name not in limiting:
-            message = f"is not one of {listed(limiting)}.{did_you_mean(name, limiting)}".removesuffix(".")
+        if name not in _LIMITING:
+            message = f"is not one of {listed(_LIMITING)}.{did_you_mean(name, _LIMITING)}".removesuffix(".")
             yield document.mistake((*path, "default", name), message, at_key=True)
+
+
+def _fail_safe_mistakes(
+    document: Document, device: DeviceConfig, path: KeyPath, promises: Promises | None
+) -> Iterator[Mistake]:
+    names = [action.value for action in Action]
     for name, fail_safe in device.control.fail_safe.items():
         where: KeyPath = (*path, "fail_safe", name)
         if name not in names:
             message = f"is not an action.{did_you_mean(name, names)}".removesuffix(".")
             yield document.mistake(where, message, at_key=True)
         elif isinstance(fail_safe, FailSafeLimit) and Action(name) not in LIMITING:
-            message = f"a limit in watts is a fail-safe of {listed(limiting)} only; write hold or baseline"
+            message = f"a limit in watts is a fail-safe of {listed(_LIMITING)} only; write hold or baseline"
             yield document.mistake(where, message)
+        elif isinstance(fail_safe, FailSafeLimit) and promises is not None:
+            refusal = _limit_refusal(device, Action(name), fail_safe, promises)
+            if refusal is not None:
+                yield document.mistake((*where, "limit"), refusal)
+
+
+def _limit_refusal(
+    device: DeviceConfig, action: Action, fail_safe: FailSafeLimit, promises: Promises
+) -> str | None:
+    """Return why a device would not take this limit, which would be found out only when it counts."""
+    promise = promises.get(state_of(action))
+    if promise is None:
+        return not_possible(action, device.name, promises.values())
+    return range_refusal(device, promise, Limit(fail_safe.limit))

@@ -7,7 +7,18 @@ from collections.abc import Iterable, Mapping
 from controllers.policy.parameters import Parameters, SetParameters
 from controllers.tasks.watchdog import LEAST_ALLOWED_S
 from sunhelm.configuration.mistakes import listed
-from sunhelm.devices.control import Action, Hazard, Limit, Promise, Value
+from sunhelm.devices.control import (
+    Action,
+    Charge,
+    CurrentLimits,
+    Discharge,
+    Hazard,
+    Limit,
+    Number,
+    Promise,
+    SocLimits,
+    Value,
+)
 from sunhelm.devices.device_config import DeviceConfig
 
 Promises = Mapping[str, Promise]
@@ -39,7 +50,7 @@ def state_refusal(
     reason = _hazard_refusal(device, action, promise.hazard_of(value))
     if reason is not None:
         return "action", reason
-    reason = _range_refusal(device, promise, value)
+    reason = range_refusal(device, promise, value)
     return None if reason is None else ("with", reason)
 
 
@@ -73,15 +84,27 @@ def _hazard_refusal(device: DeviceConfig, action: Action, hazard: Hazard) -> str
     return None if reason is None else f"{action.value} on {device.name} {reason}"
 
 
-def _range_refusal(device: DeviceConfig, promise: Promise, value: Value) -> str | None:
-    number = getattr(value, "watts", getattr(value, "value", None))
-    if not isinstance(number, float):
-        return None
+def range_refusal(device: DeviceConfig, promise: Promise, value: Value) -> str | None:
+    """Return why a value is more, or less, than the device takes or its owner ever wants."""
     low = float("-inf") if promise.low is None else promise.low
     high = float("inf") if promise.high is None else promise.high
-    if not low <= number <= high:
-        return f"{number:g} is out of the range of {device.name}, {low:g} to {high:g}"
+    for number in _numbers(value):
+        if not low <= number <= high:
+            return f"{number:g} is out of the range of {device.name}, {low:g} to {high:g}"
     return beyond_what_its_owner_wants(promise, value, device.name)
+
+
+def _numbers(value: Value) -> list[float]:
+    match value:
+        case Limit(number) | Charge(number) | Discharge(number) | Number(number):
+            numbers: list[float | None] = [number]
+        case CurrentLimits():
+            numbers = [value.charge, value.discharge]
+        case SocLimits():
+            numbers = [value.minimum, value.maximum]
+        case _:
+            numbers = []
+    return [number for number in numbers if number is not None]
 
 
 def beyond_what_its_owner_wants(promise: Promise, value: Value, device: str) -> str | None:

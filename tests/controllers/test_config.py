@@ -320,6 +320,61 @@ def test_a_fail_safe_that_means_nothing_is_refused(tmp_path: Path, fail_safe: st
     assert any(words in mistake for mistake in mistakes(tmp_path, site))
 
 
+@pytest.mark.parametrize(
+    ("limit", "words"),
+    [
+        ("0W", "0 is less than export_limit.minimum of roof, 500"),
+        ("6kW", "6000 is more than export_limit.maximum of roof, 5000"),
+        ("200kW", "200000 is out of the range of roof, 0 to 100000"),
+    ],
+)
+def test_a_fail_safe_that_its_device_would_not_take_is_refused(
+    tmp_path: Path, limit: str, words: str
+) -> None:
+    """Else it would be found out when nobody knows what still fires."""
+    export = replace(PROMISES["export_limit"], owner_low=500.0, owner_high=5000.0)
+    wanted = dict(PROMISES, export_limit=export)
+    site = SITE.replace("allow: [limit_export]", f"fail_safe: {{limit_export: {{limit: {limit}}}}}", 1)
+
+    (mistake,) = mistakes(tmp_path, site, promises=lambda config, site: wanted)
+
+    assert "devices.roof.control.fail_safe.limit_export.limit: " in mistake
+    assert words in mistake
+    load(tmp_path, site.replace(f"limit: {limit}", "limit: 500W"), promises=lambda config, site: wanted)
+
+
+def test_a_fail_safe_of_what_its_device_cannot_do_is_refused(tmp_path: Path) -> None:
+    less = {key: each for key, each in PROMISES.items() if key != "production_limit"}
+    site = SITE.replace("allow: [limit_export]", "fail_safe: {limit_production: {limit: 1kW}}", 1)
+
+    (mistake,) = mistakes(tmp_path, site, promises=lambda config, site: less)
+
+    assert "limit_production is not possible on roof; it can " in mistake
+    load(tmp_path, site)
+
+
+@pytest.mark.parametrize(
+    ("action", "parameters", "words"),
+    [
+        ("set_current_limits", "{charge: 10A, discharge: 101A}", "101 is out of the range of roof, 0 to 100"),
+        ("set_soc_limits", "{minimum: 5%}", "0.05 is out of the range of roof, 0.1 to 1"),
+    ],
+)
+def test_every_number_of_a_policy_is_held_against_its_range(
+    tmp_path: Path, action: str, parameters: str, words: str
+) -> None:
+    narrow = dict(
+        PROMISES,
+        current_limits=replace(PROMISES["current_limits"], high=100.0),
+        soc_limits=replace(PROMISES["soc_limits"], low=0.1, high=1.0),
+    )
+    text = SITE + HEARTBEAT + policy(action, parameters)
+
+    (mistake,) = mistakes(tmp_path, text, promises=lambda config, site: narrow)
+
+    assert words in mistake
+
+
 def test_what_a_real_device_can_do_is_known_without_speaking_to_it(tmp_path: Path) -> None:
     """A limit of the SEC1000S stays when the controller dies: it needs the owner's word."""
     site = SITE.replace("rated_power: 10kW,", "rated_power: 10kW, export_limit: {phases: sum},")
