@@ -44,14 +44,22 @@ def pytest_xdist_auto_num_workers() -> int:
     return (os.cpu_count() or 1) + 1
 
 
+ALLOWED_S = 120.0
+"""What a test may take that says nothing of it."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the modules that need longest, by what they allow themselves: none is left for the end."""
-    longest: dict[Path, float] = {}
+    """Begin with what lives in real time, then with the modules that may take longest.
+
+    So processes that are watched in real time have only each other beside them, which mostly wait too, and
+    at the end no worker is left alone with a long module.
+    """
+    allowed_s: dict[Path, float] = {}
     for item in items:
         limit = item.get_closest_marker("timeout")
-        allowed_s = float(limit.args[0]) if limit is not None else 0.0
-        longest[item.path] = max(allowed_s, longest.get(item.path, 0.0))
-    items.sort(key=lambda item: -longest[item.path])
+        seconds = float(limit.args[0]) if limit is not None else ALLOWED_S
+        allowed_s[item.path] = allowed_s.get(item.path, 0.0) + seconds
+    items.sort(key=lambda item: (item.get_closest_marker("real_time") is None, -allowed_s[item.path]))
 
 
 @pytest.hookimpl(wrapper=True)

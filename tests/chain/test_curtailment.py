@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import pytest
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(240), pytest.mark.real_time]
 
 PRICE: Final = {
     "negative_price": {

@@ -16,7 +16,7 @@ import pytest
 from sunhelm.simulator.families import FAMILIES
 from sunhelm.simulator.house import House
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.real_time]
 
 PATIENCE_S: Final = 100.0
 """Devices are found within ten seconds and asked each fifteen, the first time as a whole."""

@@ -15,7 +15,7 @@ from aiohttp import ClientSession
 from sunhelm.simulator.faults import Delay, OneClient
 from sunhelm.simulator.request_log import Request, RequestLog
 
-pytestmark = [pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.timeout(240), pytest.mark.real_time]
 
 TELEMETRY, SET_LIMIT, GET_LIMIT = 0x0B, 0x42, 0x43
 ROUNDS: Final = 4

@@ -16,7 +16,7 @@ from sunhelm.simulator.families import FAMILIES as SIMULATED
 from sunhelm.simulator.load import LoadState
 from sunhelm.simulator.site import SimulatedSite
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(240), pytest.mark.real_time]
 
 HOST: Final = "127.0.0.1"
 NOON: Final = 1_782_039_600.0

@@ -18,6 +18,8 @@ from sunhelm.cli.demo_files import Ports, alertmanager_file, prometheus_file, si
 from sunhelm.cli.main import main
 from sunhelm.simulator.families import FAMILIES
 
+pytestmark = pytest.mark.real_time
+
 
 def gone(pids: list[int]) -> bool:
     return not any(Path(f"/proc/{pid}").exists() for pid in pids)

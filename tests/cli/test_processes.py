@@ -9,6 +9,8 @@ import pytest
 
 from sunhelm.cli.processes import ProcessEnded, Processes
 
+pytestmark = pytest.mark.real_time
+
 WAITS = "import signal; open('ready', 'w').close(); signal.pause()"
 STUBBORN = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {WAITS}"
 

@@ -15,6 +15,8 @@ import pytest
 from sunhelm.cli import main, simulate
 from sunhelm.simulator.house import UTRECHT
 
+pytestmark = pytest.mark.real_time
+
 
 def parsed(*words: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser()

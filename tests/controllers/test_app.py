@@ -39,6 +39,8 @@ from sunhelm.service.metrics import ProcessMetrics
 from sunhelm.service.web import create_application
 from sunhelm.service.webconfig_file import WebConfigFile
 
+pytestmark = pytest.mark.real_time
+
 TOKEN = "a-token-of-the-test"
 HEADERS = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
 ROOF = DeviceConfig(name="roof", family="sec1000s", control=Control(enabled=True))

@@ -17,6 +17,8 @@ import structlog
 
 from controllers.main import main
 
+pytestmark = pytest.mark.real_time
+
 SITE = """\
 site: {name: home, zone: Europe/Amsterdam}
 devices:

@@ -25,7 +25,7 @@ from sunhelm.devices.sections import Control
 from sunhelm.devices.site import Site
 from sunhelm.simulator.plant import Plant
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(240), pytest.mark.real_time]
 
 STEP_S: Final = 30.0
 HOURS: Final = 1

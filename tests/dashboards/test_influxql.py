@@ -19,6 +19,8 @@ from dashboards.generate import FOLDER
 from dashboards.preview.history import History
 from dashboards.preview.houses import BEGIN, METER
 
+pytestmark = pytest.mark.real_time
+
 BOARD = FOLDER / "influxdb" / "site.json"
 DATASOURCE = {"type": "influxdb", "uid": "${datasource}"}
 DAY_S = 86_400

@@ -16,7 +16,7 @@ import pytest
 
 from sunhelm.simulator.site import SimulatedSite
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.real_time]
 
 PAGE: Final = "get-started/one-inverter.md"
 PATIENCE_S: Final = 60.0

@@ -17,7 +17,7 @@ from typing import Any, Final
 import pytest
 import yaml
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.timeout(240), pytest.mark.real_time]
 
 HOST: Final = "127.0.0.1"
 PATIENCE_S: Final = 90.0

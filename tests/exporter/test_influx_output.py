@@ -18,6 +18,8 @@ from exporter.targets import target_labels
 from sunhelm.configuration.mistakes import ConfigurationError
 from sunhelm.service.metrics import ProcessMetrics
 
+pytestmark = pytest.mark.real_time
+
 LABELS = target_labels("gx", "home", "victron")
 SITE = "site: {name: home, zone: Europe/Amsterdam}\ndevices: {gx: {family: victron, host: 192.0.2.8}}\n"
 

@@ -22,6 +22,8 @@ import structlog
 
 from exporter.main import main
 
+pytestmark = pytest.mark.real_time
+
 SITE = """\
 site: {name: home, zone: Europe/Amsterdam}
 devices:

@@ -18,6 +18,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from exporter.spool import Spool, SpoolDamaged, SpoolError
 
+pytestmark = pytest.mark.real_time
+
 ROOM = 1_000_000
 
 

@@ -11,6 +11,8 @@ import pytest
 
 from sunhelm.service.process import keep_for_good, told_to_stop
 
+pytestmark = pytest.mark.real_time
+
 
 def test_what_is_kept_for_good_is_not_looked_at_again() -> None:
     frozen = gc.get_freeze_count()

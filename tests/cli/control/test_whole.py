@@ -15,7 +15,7 @@ import yaml
 from sunhelm.simulator.faces.sec1000 import Sec1000Box
 from sunhelm.simulator.site import SimulatedSite
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.timeout(180), pytest.mark.real_time]
 
 HOST = "127.0.0.1"
 CAPACITY_W = 11_000

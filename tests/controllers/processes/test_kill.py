@@ -14,7 +14,7 @@ from sunhelm.simulator.faces.victron import VictronFace
 from sunhelm.simulator.modbus_server import ModbusServer
 from sunhelm.simulator.site import SimulatedSite
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.timeout(180), pytest.mark.real_time]
 
 CONVERGED_S: Final = 5.0
 CAPACITY_W: Final = 11_000

@@ -13,7 +13,7 @@ import pytest
 from sunhelm.simulator.faces.givenergy import Dongle, GivEnergyFace
 from sunhelm.simulator.site import SimulatedSite
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.timeout(240), pytest.mark.real_time]
 
 CONVERGED_S: Final = 30.0
 SITE: Final = {

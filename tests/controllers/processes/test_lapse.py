@@ -14,7 +14,7 @@ from sunhelm.simulator.faces.sma import SmaFace
 from sunhelm.simulator.modbus_server import ModbusServer
 from sunhelm.simulator.site import SimulatedSite
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.timeout(180), pytest.mark.real_time]
 
 NIGHT: Final = 1_782_081_000.0
 FALLS_BACK_S: Final = 9.0

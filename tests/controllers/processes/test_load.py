@@ -15,7 +15,7 @@ import pytest
 from sunhelm.simulator.faces.sec1000 import Sec1000Box
 from sunhelm.simulator.site import SimulatedSite
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.timeout(120), pytest.mark.real_time]
 
 ANSWERED_S: Final = 1.0
 STORM_S: Final = 10

@@ -12,7 +12,7 @@ import pytest
 from sunhelm.simulator.faces.sec1000 import Habits, Sec1000Box
 from sunhelm.simulator.site import SimulatedSite
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.timeout(180), pytest.mark.real_time]
 
 BACK_S: Final = 5.0
 CAPACITY_W: Final = 11_000

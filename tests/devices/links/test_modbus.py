@@ -19,6 +19,8 @@ from sunhelm.devices.links.base import Span, Table
 from sunhelm.devices.links.frames import Question
 from sunhelm.devices.links.modbus import ModbusLink
 
+pytestmark = pytest.mark.real_time
+
 SPAN = Span(3, Table.HOLDING, 500, 4)
 
 

@@ -16,6 +16,8 @@ import pytest
 
 from sunhelm.devices.links.lockfile import LockFile
 
+pytestmark = pytest.mark.real_time
+
 PROGRAM = Path(__file__).with_name("turn_process.py")
 READ, WRITE = 3, 16
 

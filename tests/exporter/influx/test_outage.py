@@ -21,7 +21,7 @@ from aiohttp import ClientSession
 
 from sunhelm.simulator.site import SimulatedSite
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(180), pytest.mark.real_time]
 
 PACE: Final = 20
 OUTAGE_S: Final = 600.0 / PACE

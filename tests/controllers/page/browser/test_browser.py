@@ -20,7 +20,7 @@ from aiohttp import ClientError, ClientSession, encode_basic_auth
 from sunhelm.simulator.faces.sec1000 import Sec1000Box
 from sunhelm.simulator.site import SimulatedSite
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300), pytest.mark.real_time]
 
 HOST = "127.0.0.1"
 PATIENCE_S = 60.0
