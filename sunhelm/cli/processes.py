@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
+import sys
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Final, NoReturn, Self
 
+from sunhelm.cli import bound
 from sunhelm.cli.usage import Usage, usage
 
 POLL_S: Final = 0.05
@@ -27,7 +30,8 @@ class Processes:
     """Processes started one after another; leaving the context ends all of them, the last one first.
 
     What they print goes to `NAME.log` in the folder `logs`. They are no part of the terminal's process
-    group: an interrupt from the keyboard reaches us alone, and we decide how they end.
+    group: an interrupt from the keyboard reaches us alone, and we decide how they end. If we are killed, the
+    kernel of Linux kills them; so they are started by a thread that lasts as long as we do.
     """
 
     def __init__(self, logs: Path, *, grace_s: float = 5.0) -> None:
@@ -54,7 +58,12 @@ class Processes:
         """
         with self._log(name).open("wb") as log:
             self._running[name] = await asyncio.create_subprocess_exec(
-                *command, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log, process_group=0
+                *_bound_to_us(),
+                *command,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                process_group=0,
             )
         try:
             async with asyncio.timeout(within_s):
@@ -116,3 +125,8 @@ class Processes:
             with suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
+
+
+def _bound_to_us() -> tuple[str, ...]:
+    """Return what becomes the command that follows, and ends with us."""
+    return sys.executable, "-I", "-S", bound.__file__, str(os.getpid())

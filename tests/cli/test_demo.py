@@ -3,6 +3,8 @@ from __future__ import annotations
 import os
 import re
 import runpy
+import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -71,6 +73,21 @@ def test_a_process_that_dies_is_named_and_takes_the_others_along(start_demo: Cal
     assert status == 1
     assert "exporter ended by SIGKILL" in output
     assert gone(children)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel of Linux does it")
+def test_a_demo_that_is_killed_leaves_nothing_running(start_demo: Callable[..., Any]) -> None:
+    demo = start_demo("--no-prometheus", "--no-alertmanager")
+    watched = [os.pidfd_open(child) for child in demo.children()]
+    assert len(watched) == 3
+    (folder,) = re.findall(r"logs and configuration +(\S+)", demo.directions)
+    try:
+        assert demo.end(signal.SIGKILL)[0] == -signal.SIGKILL
+        assert all(select.select([each], [], [], 60)[0] for each in watched)
+    finally:
+        shutil.rmtree(folder)
+        for each in watched:
+            os.close(each)
 
 
 def test_every_port_that_is_taken_is_named() -> None:

@@ -2,11 +2,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from sunhelm.cli import bound
 from sunhelm.cli.processes import ProcessEnded, Processes
 
 pytestmark = pytest.mark.real_time
@@ -29,6 +32,11 @@ async def never_ready() -> bool:
 
 def ready_file(folder: Path) -> bool:
     return (folder / "ready").exists()
+
+
+def has_ended(pidfd: int, within_s: float = 0.0) -> bool:
+    """Return whether a process has ended, also where nobody has asked how yet."""
+    return bool(select.select([pidfd], [], [], within_s)[0])
 
 
 def alive(pid: int) -> bool:
@@ -100,3 +108,53 @@ async def test_cancelling_ends_all_too(tmp_path: Path) -> None:
         await asyncio.create_task(run())
     assert pids
     assert not alive(pids[0])
+
+
+PARENT = """
+import asyncio, sys
+from pathlib import Path
+from sunhelm.cli import bound
+from sunhelm.cli.processes import Processes
+
+async def ready():
+    return Path(sys.argv[1], "ready").exists()
+
+async def at_once():
+    return True
+
+async def main():
+    async with Processes(Path(sys.argv[1])) as processes:
+        await processes.start("program", ["sleep", "1000"], at_once)
+        await processes.start("stubborn", sys.argv[2:], ready)
+        print(processes.pid("program"), processes.pid("stubborn"), flush=True)
+        await processes.watch()
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel of Linux does it")
+def test_none_outlives_a_parent_that_is_killed(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", PARENT, str(tmp_path), *python(tmp_path, STUBBORN)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        watched = [os.pidfd_open(int(pid)) for pid in parent.stdout.readline().split()]
+        assert len(watched) == 2
+        assert not any(map(has_ended, watched))
+        parent.kill()
+    assert all(has_ended(each, within_s=60) for each in watched)
+    for each in watched:
+        os.close(each)
+
+
+def test_whose_parent_is_gone_already_does_not_begin(tmp_path: Path) -> None:
+    nobody = str(os.getppid())
+    command = [sys.executable, "-I", "-S", bound.__file__, nobody, "touch", str(tmp_path / "began")]
+    assert subprocess.run(command, check=False).returncode == 0
+    assert not (tmp_path / "began").exists()
+
+
+async def test_a_program_that_is_not_there_is_named(tmp_path: Path) -> None:
+    async with Processes(tmp_path) as processes:
+        with pytest.raises(ProcessEnded, match=r"(?s)status 127; .*no-such-program: No such file"):
+            await processes.start("missing", ["no-such-program"], never_ready)
