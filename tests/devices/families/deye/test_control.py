@@ -327,7 +327,7 @@ async def test_settings_say_who_may_set_them(play: Any) -> None:
         assert f"{part}.{name}" not in of
     for name in ("max_sell_power", "work_mode", "special_function_1", "max_charge_current"):
         assert f"{part}.{name}" not in of, "it has a control of its own"
-    assert {key for key, hazard in of.items() if hazard is Hazard.AUTOMATIC} == {"export_limit"}
+    assert Hazard.AUTOMATIC not in of.values(), "all of it stays when the controller dies"
     assert {handle.promise.rung for handle in inverter.device.handles.values()} == {Rung.PERSISTENT}
     first = {
         action: key

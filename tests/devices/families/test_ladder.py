@@ -1,0 +1,26 @@
+"""What a family promises of its commands, held against the rules that hold for all of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from sunhelm.devices.families import FAMILIES, load_family
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_what_stays_when_the_controller_dies_needs_the_owners_leave(name: str) -> None:
+    spec = load_family(name).spec
+    stays = {key for key, each in (*spec.controls.items(), *spec.tasks.items()) if each.rung == "C"}
+    automatic = {
+        key for key, each in (*spec.controls.items(), *spec.tasks.items()) if each.hazard == "automatic"
+    }
+    assert not stays & automatic
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_what_the_device_lets_go_by_itself_says_after_what_time_and_is_renewed_before(name: str) -> None:
+    spec = load_family(name).spec
+    for key, each in (*spec.controls.items(), *spec.tasks.items()):
+        if each.rung == "A" and each.reverts is not None:
+            assert each.renew is not None, key
+            assert each.renew <= each.reverts / 3 + 1e-9, key
