@@ -16,7 +16,7 @@ from controllers.claims.ledger import Ledger
 from controllers.journal import lift_records
 from controllers.journal.journal import Journal, JournalError
 from controllers.journal.lift_records import Lift
-from controllers.states.reconcile import Reconciler
+from controllers.states.reconcile import WATCH_S, Reconciler
 from controllers.steady import SteadyTime
 from controllers.tasks.tasks import Task
 from sunhelm.devices.clock import Clock, Deadline
@@ -51,18 +51,22 @@ class Surroundings(Protocol):
 
 @dataclass(slots=True)
 class WatchdogReset:
-    """The watchdog of one device. `lift` is what is owed; None while the limit is in force."""
+    """The watchdog of one device. `lift` is what is owed; None while the limit is in force.
+
+    `back` says that the limit was read back, and only the journal does not know it yet.
+    """
 
     surroundings: Surroundings
     config: DeviceConfig
     reconciler: Reconciler
     watchdog: Watchdog
     lift: Lift | None = None
+    back: bool = False
 
     @property
     def lifted_s(self) -> float:
         """For how many seconds the limit has been lifted now; 0 while it is in force."""
-        return 0.0 if self.lift is None else self._age(self.lift)
+        return 0.0 if self.lift is None or self.back else self._age(self.lift)
 
     @property
     def is_due(self) -> bool:
@@ -78,6 +82,9 @@ class WatchdogReset:
         """Put back a limit that is owed; return after how many seconds to try again."""
         if self.lift is None:
             return None
+        if self.back:
+            await self._settle(self.lift)
+            return WATCH_S if self.is_due else None
         try:
             async with self.reconciler.hands, self.reconciler.device.turn(self._within(_READS_S)):
                 await self._restore(self.lift)
@@ -147,20 +154,27 @@ class WatchdogReset:
         while not turn.passed:
             try:
                 if await self.watchdog.restore(lift.found, self._note_if_possible, self._within(_ATTEMPT_S)):
-                    await self.surroundings.journal.commit(lift_records.end_lift(name))
-                    self.lift = None
+                    self.back = True
                     after_s = round(self._age(lift), 1)
                     _log.info("limit_restored", device=name, found=lift.found, after_s=after_s)
+                    await self._settle(lift)
                     return
             except DeviceError as error:
                 _log.warning("limit_not_restored", device=name, detail=str(error))
-            except JournalError as error:
-                _log.error("journal_failed", device=name, reason=str(error))
             allowed = self.config.control.allow_unlimited or LEAST_ALLOWED_S
             if not told and self._age(lift) > allowed:
                 told = True
                 _log.error("limit_lifted_too_long", device=name, seconds=round(self._age(lift), 1))
             await clock.sleep(_AGAIN_S)
+
+    async def _settle(self, lift: Lift) -> None:
+        """Note that nothing is owed any more; until then, nothing else is done and no frame is sent again."""
+        try:
+            await self.surroundings.journal.commit(lift_records.end_lift(lift.device))
+        except JournalError as error:
+            _log.error("journal_failed", device=self.config.name, reason=str(error))
+        else:
+            self.lift, self.back = None, False
 
     async def _note(self, frame: str) -> None:
         """Journal a frame before it is sent. Raises JournalError."""

@@ -461,3 +461,30 @@ async def test_a_journal_that_fails_stops_the_lifting_and_not_the_putting_back(
 
     assert box.sent == WHOLE[3:]
     assert (box.mode, box.export_limit_w) == (3, 10_000)
+
+
+async def test_a_limit_that_is_back_is_not_written_again_while_the_journal_fails(
+    home: Any, box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk may be full for days, and the memory of the box wears out."""
+    commit = Journal.commit
+    full = True
+
+    async def fails(self: Journal, *statements: Statement) -> None:
+        if full and any("DELETE FROM lifts" in sql for sql, _ in statements):
+            raise JournalError("the disk is full")
+        await commit(self, *statements)
+
+    await home.people.run_task(RESET)
+    monkeypatch.setattr(Journal, "commit", fails)
+    for _ in range(100):
+        await home.step(after_s=60)
+
+    assert box.sent == WHOLE
+    assert reset_of(home).lifted_s == 0.0
+    assert lift_records.lifts(home.journal)
+    full = False
+    await home.step(after_s=60)
+    assert not reset_of(home).is_due
+    assert lift_records.lifts(home.journal) == {}
+    assert box.sent == WHOLE
