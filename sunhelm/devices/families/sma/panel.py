@@ -125,21 +125,34 @@ class Panel:
         return sum([await self.tell(name, deadline) or 0.0 for name in _STRINGS])
 
     async def battery_limits(self, deadline: Deadline) -> tuple[float, float]:
-        """Return the most that the battery may be charged and discharged with. Raises Rejected."""
+        """Return the most that the battery may be charged and discharged with. Raises Rejected.
+
+        That is no more than the inverters can, whatever the battery could.
+        """
         charge, discharge = await self.tell_row(("charge_power_limit", "discharge_power_limit"), deadline)
-        if charge is None or discharge is None:
-            rated = await self.rated_power(deadline)
-            charge, discharge = charge or rated, discharge or rated
-        return charge, discharge
+        rated = await self._rated_power(deadline)
+        if rated is None:
+            if charge is None or discharge is None:
+                raise self._no_rated_power()
+            return charge, discharge
+        return (
+            rated if charge is None else min(charge, rated),
+            rated if discharge is None else min(discharge, rated),
+        )
 
     async def rated_power(self, deadline: Deadline) -> float:
         """Return the rated power of all inverters together. Raises Rejected when nobody says it."""
+        rated = await self._rated_power(deadline)
+        if rated is None:
+            raise self._no_rated_power()
+        return rated
+
+    async def _rated_power(self, deadline: Deadline) -> float | None:
         one = await self.tell("rated_power", deadline)
-        if one:
-            return one * await self.cluster(deadline)
-        if self.board.config.rated_power is None:
-            raise Rejected(f"{self.name}: it does not tell its rated power, nor does the site file")
-        return self.board.config.rated_power
+        return one * await self.cluster(deadline) if one else self.board.config.rated_power
+
+    def _no_rated_power(self) -> Rejected:
+        return Rejected(f"{self.name}: it does not tell its rated power, nor does the site file")
 
     async def ready(self, promise: Promise, deadline: Deadline) -> Promise:
         """Return the promise as this device keeps it. Raises Rejected where it would not obey or let go."""

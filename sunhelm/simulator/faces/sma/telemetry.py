@@ -37,8 +37,11 @@ def status(image: Image, plant: Plant, model: Model) -> None:
     image.pair(30247, 0)
     held = _DERATING if state.pv_held else _MPP
     image.pair(33003, held if state.pv_power_w > 0.0 or model.battery else _WAIT)
-    rating = plant.house.inverter_rating_w if model.battery else plant.house.pv_inverter_rating_w
-    image.pairs(30231, rating, rating)
+    house = plant.house
+    own = (
+        house.inverter_rating_w * house.phases / model.units if model.battery else house.pv_inverter_rating_w
+    )
+    image.pairs(30231, own, own)
     image.pair(30599, 12)
     image.pairs(30559, 3, 1, 0)
 

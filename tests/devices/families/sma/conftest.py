@@ -57,7 +57,10 @@ def sheet(captures: Path) -> Sequence[Mapping[str, str]]:
 
 @dataclass
 class TroubledFace(SmaFace):
-    """A simulated device. It refuses what `refuses` says, and does not know what is in `unknown`."""
+    """A simulated device. It refuses what `refuses` says, and does not know what is in `unknown`.
+
+    `told` are 32-bit numbers that it shows instead of its own, by their address.
+    """
 
     plant: Plant
     model: Model
@@ -65,6 +68,7 @@ class TroubledFace(SmaFace):
     unit: int = 3
     refuses: Callable[[int, Sequence[int]], int] = lambda address, words: 0
     unknown: set[int] = field(default_factory=set)
+    told: dict[int, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         SmaFace.__init__(self, self.plant, model=self.model, unit=self.unit, clock=self.clock)
@@ -72,7 +76,12 @@ class TroubledFace(SmaFace):
     def read(self, unit: int, table: Table, address: int, count: int) -> Sequence[int]:
         if self.unknown.intersection(range(address, address + count)):
             raise ModbusException(2)
-        return super().read(unit, table, address, count)
+        words = list(super().read(unit, table, address, count))
+        for first, number in self.told.items():
+            for place, word in enumerate((number >> 16, number & 0xFFFF), first - address):
+                if 0 <= place < count:
+                    words[place] = word
+        return words
 
     def write(self, unit: int, address: int, words: Sequence[int]) -> None:
         if code := self.refuses(address, words):

@@ -28,6 +28,7 @@ ZONE = ZoneInfo("Europe/Amsterdam")
 NOON = datetime(2026, 6, 21, 13, tzinfo=ZONE).timestamp()
 ACTIVE, INACTIVE = (0, 0x0322), (0, 0x0323)
 SINGLE = replace(SUNNY_ISLAND, units=1)
+NOT_AVAILABLE = 0xFFFF_FFFF
 IDLE, NO_DISCHARGE, NO_CHARGE = Mode("idle"), Mode("native:no_discharge"), Mode("native:no_charge")
 
 
@@ -178,6 +179,25 @@ async def test_more_than_the_device_allows_is_what_it_allows(play: Any) -> None:
     played.live(20)
     observed = await played.observe("battery")
     assert played.device.handles["battery"].equal(Discharge(50_000), observed)
+
+
+@pytest.mark.parametrize(
+    ("told", "sent"),
+    [
+        ({30231: 6_000}, 6_000),
+        ({30231: NOT_AVAILABLE}, 7_200),
+        ({40191: NOT_AVAILABLE}, 7_200),
+        ({40191: 0, 40189: NOT_AVAILABLE}, 0),
+    ],
+    ids=["an inverter smaller than its battery", "no rated power", "no limit", "an empty battery"],
+)
+async def test_neither_the_battery_nor_the_inverter_is_asked_for_more_than_it_can(
+    play: Any, told: dict[int, int], sent: int
+) -> None:
+    played = await play(SINGLE)
+    played.face.told.update(told)
+    await played.write("battery", Discharge(50_000))
+    assert played.written == [(40149, (*pair(sent), *ACTIVE))]
 
 
 async def test_a_refused_set_point_is_tried_smaller_with_a_pause(play: Any) -> None:
