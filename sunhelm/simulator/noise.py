@@ -32,13 +32,18 @@ class Noise:
         self._name = name
         self._period_s = period_s
         self._points: dict[int, float] = {}
+        self._index: int | None = None
+        self._before = self._after = 0.0
 
     def at(self, time: float) -> float:
         """Return the curve at Unix time `time`."""
         place = time / self._period_s
         index = math.floor(place)
-        before, after = self._point(index), self._point(index + 1)
-        return before + (after - before) * smooth(0.0, 1.0, place - index)
+        if index != self._index:  # most steps stay between the same two points
+            self._index = index
+            self._before, self._after = self._point(index), self._point(index + 1)
+        share = place - index
+        return self._before + (self._after - self._before) * (share * share * (3.0 - 2.0 * share))
 
     def _point(self, index: int) -> float:
         point = self._points.get(index)

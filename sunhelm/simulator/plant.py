@@ -7,10 +7,12 @@ start and orders bring the same bits however the time was asked for.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import Final
+from functools import lru_cache
+from typing import Any, Final
 
 from sunhelm.simulator.battery import Battery, BatteryState
 from sunhelm.simulator.dispatch import Flows, Situation, dispatch
@@ -23,6 +25,15 @@ from sunhelm.simulator.steering import Mode, Steering, Switch, ThreePhase
 from sunhelm.simulator.weather import Conditions, Weather
 
 _WARM_UP_STEP_S: Final = 60.0
+_MEMORY: Final = (
+    "battery",
+    "energy",
+    "today",
+    "yesterday",
+    "_inverter_before",
+    "_recharging",
+    "_date",
+)  # what a plant takes from one step to the next
 _RESERVE_GAP: Final = 0.05  # this far below the minimum the battery is brought up again
 _SOFT_LANDING_S: Final = 60.0  # discharge fades so that the minimum is met, not passed
 _ROUNDING_S: Final = 1e-6
@@ -103,8 +114,9 @@ class PlantState:
 class Plant:
     """One house that lives on. `steering` is how others move it; `state` is how it is now.
 
-    `start` is Unix time in seconds. The day before it is run through in coarse steps (`warm_up`), so that
-    the battery and the counters of the day are those of a house that was there all morning.
+    `start` is Unix time in seconds. The day before it is run through in coarse steps (`warm_up`), once for
+    all plants that begin alike, so that the battery and the counters of the day are those of a house that was
+    there all morning.
     """
 
     def __init__(
@@ -138,7 +150,7 @@ class Plant:
         self._asked_s = 0.0
         self._steps = 0
         if warm_up:
-            self._warm_up(start)
+            vars(self).update(deepcopy(_memory_at(start, seed, self.house, soc)))
         self.state = self._step(start, 0.0)
 
     @property
@@ -164,7 +176,9 @@ class Plant:
             self.state = self._step(self._begin + self._steps * self.step_s, self.step_s)
         return made
 
-    def _warm_up(self, start: float) -> None:
+    def warm_up(self) -> None:
+        """Live through the day before, and what there was of this one, in coarse steps."""
+        start = self._begin
         local = datetime.fromtimestamp(start, self.house.location.zone)
         since_midnight = local.hour * 3600.0 + local.minute * 60.0 + local.second
         steps = math.ceil((86_400.0 + since_midnight) / _WARM_UP_STEP_S)
@@ -293,6 +307,14 @@ class Plant:
             energy.input_to_inverter += max(0.0, drawn - through) * step_s
             energy.inverter_to_input += max(0.0, -drawn) * step_s
             energy.inverter_to_output += (used - through) * step_s
+
+
+@lru_cache(maxsize=16)
+def _memory_at(start: float, seed: int, house: House, soc: float) -> Mapping[str, Any]:
+    """Return what a plant remembers that has been warmed up: the same for all that begin alike."""
+    plant = Plant(seed=seed, start=start, house=house, soc=soc, warm_up=False)
+    plant.warm_up()
+    return {name: vars(plant)[name] for name in _MEMORY}
 
 
 def _output(output_for: Callable[[float], float], offers: list[StringOffer], rating_w: float) -> float:

@@ -203,7 +203,7 @@ def test_a_fault_passes_over_a_device_that_was_well(
     variant: str, case: Case, open_bench: Any, virtually: Any
 ) -> None:  # T20
     async def program() -> None:
-        async with open_bench(variant) as bench:
+        async with open_bench(variant, step_s=5.0) as bench:
             for _ in range(2):
                 assert all(outcome.ok for outcome in (await bench.scrape()).groups.values())
                 await bench.pass_time(15.0)
@@ -219,7 +219,7 @@ def test_a_fault_that_is_there_from_the_start_passes_too(
     variant: str, case: Case, open_bench: Any, virtually: Any
 ) -> None:
     async def program() -> None:
-        async with open_bench(variant) as bench:
+        async with open_bench(variant, step_s=5.0) as bench:
             with bench.faults.during(case.fault):
                 for _ in range(2):
                     reading = await bench.scrape()

@@ -117,7 +117,14 @@ def _crc(content: bytes) -> bytes:
     """Return the checksum of Modbus with the high byte first, other than behind a frame of a serial line."""
     crc = 0xFFFF
     for byte in content:
-        crc ^= byte
-        for _ in range(8):
-            crc = crc >> 1 ^ 0xA001 if crc & 1 else crc >> 1
+        crc = crc >> 8 ^ _CRC_OF[(crc ^ byte) & 0xFF]
     return crc.to_bytes(2)
+
+
+def _shifted(crc: int) -> int:
+    for _ in range(8):
+        crc = crc >> 1 ^ 0xA001 if crc & 1 else crc >> 1
+    return crc
+
+
+_CRC_OF: Final = [_shifted(byte) for byte in range(256)]
