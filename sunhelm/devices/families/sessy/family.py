@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
-from importlib.resources.abc import Traversable
 from math import fsum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from sunhelm.devices.clock import Clock, Deadline
 from sunhelm.devices.errors import DeviceError, Malformed, Rejected
 from sunhelm.devices.families.base import Surroundings
-from sunhelm.devices.families.json_values import JsonMap, load_json_map
+from sunhelm.devices.families.json_family import JsonFamily
+from sunhelm.devices.families.json_values import JsonMap
 from sunhelm.devices.families.sessy.dongle import SETTINGS, TARGET, Kind, address, kind_of, newest, sign_in
 from sunhelm.devices.families.sessy.schedule import OFFERS, schedule_samples
 from sunhelm.devices.families.source import Fetched, Group, Setting, Source
-from sunhelm.devices.families.spec import FamilySpec
 from sunhelm.devices.links.http import HttpLink
 from sunhelm.devices.quantities import CATALOGUE, Quantity
 from sunhelm.devices.reading import Held, Outcome, Sample
@@ -26,24 +25,20 @@ if TYPE_CHECKING:
     from sunhelm.devices.sections import Account
 
 PHASES: Final = (1, 2, 3)
+_SOUND: Final = frozenset({"P1_OK", "MODBUS_OK"})
+_TELLING: Final = ("P1_", "MODBUS_")
+"""What the states of a meter begin with; in all but the sound ones it is not heard."""
+
 _PRIVATE: Final = ("ssid", "ip", "serial", "hostname", "equipment_identifier")
 
 
-class Family:
+class Family(JsonFamily):
     """The family `sessy`; see `sunhelm.devices.families.base.Family`."""
 
-    def __init__(self, name: str, spec: FamilySpec, folder: Traversable) -> None:
-        self.name = name
-        self.spec = spec
-        self.values = load_json_map(folder.joinpath("values.csv"), family=name)
-
-    @property
-    def offers(self) -> Mapping[str, Sequence[Quantity]]:
-        offers = self.values.offers()
-        offers["schedule"] = list(OFFERS)
-        totals = ("grid_import", "grid_export", "grid_phase_power")
-        offers["p1_live"] = [*offers["p1_live"], *(CATALOGUE[name] for name in totals)]
-        return offers
+    beyond: ClassVar[Mapping[str, Sequence[Quantity]]] = {
+        "schedule": OFFERS,
+        "p1_live": [CATALOGUE[name] for name in ("grid_import", "grid_export", "grid_phase_power")],
+    }
 
     def open(self, config: DeviceConfig, surroundings: Surroundings) -> Source:
         account = None if config.account is None else surroundings.accounts[config.account]
@@ -190,11 +185,15 @@ class SessySource:
 
 
 def measured(document: Mapping[str, object]) -> Mapping[str, object]:
-    """Return an answer without the zeros of phases on which nothing is measured.
+    """Return an answer without what nothing has measured.
 
-    A phase whose voltage, current and power are all 0 is not there: a phase that is there has a voltage.
+    A phase whose voltage, current and power are all 0 is not there: a phase that is there has a voltage. Of
+    a meter that is not heard nothing counts but its state: what else is told are zeros, or of long ago.
     """
     told = dict(document)
+    state = str(told.get("state"))
+    if state.startswith(_TELLING) and state not in _SOUND:
+        return {"state": state}
     if str(told.get("state")).startswith("P1_") and "total_power" in told:
         told["power_total"] = told.pop("total_power")  # as the first edition of the interface calls it
     for phase in PHASES:

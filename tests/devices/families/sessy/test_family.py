@@ -152,6 +152,36 @@ def test_the_first_edition_of_p1_calls_the_power_otherwise() -> None:
     assert seen["grid_power",] == -120
 
 
+@pytest.mark.parametrize(
+    ("group", "states"),
+    [
+        ("p1_live", ["NOT_CONNECTED", "DATAVALIDITY_ERR", "VERSION_ERR", "PARSE_ERR"]),
+        ("modbus_live", ["DISABLED", "ERROR", "UNSUPPORTED"]),
+    ],
+)
+def test_of_a_meter_that_is_not_heard_the_state_alone_counts(group: str, states: list[str]) -> None:
+    zeros = {"power_total": 0, "power_consumed_tariff1": 0, "voltage_l1": 0, "power_consumed_l1": 0}
+    zeros |= {"total_power": 0, "total_import": 0, "current_l1": 4000, "power_produced_l1": 0}
+    for state in states:
+        prefix = group.split("_", maxsplit=1)[0]
+        seen, _ = told(group, {"status": "ok", "state": f"{prefix.upper()}_{state}", **zeros})
+        assert {name for name, *_ in seen} == {f"sessy_{prefix}_state"}
+        assert seen[f"sessy_{prefix}_state", state.lower()] == 1
+
+
+async def test_a_p1_meter_that_hears_nothing_tells_no_power_of_the_grid(
+    home: Any, values: Values, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers, path = vars(home.p1)["_answers"], "/api/v2/p1/details"
+    tells = answers[path]
+    monkeypatch.setitem(answers, path, lambda: {**tells(), "state": "P1_NOT_CONNECTED"})
+
+    seen = values(await home.read("p1"))
+
+    assert seen["sessy_p1_state", "not_connected"] == 1
+    assert not {"grid_power", "grid_phase_power", "grid_import", "grid_export"} & {name for name, *_ in seen}
+
+
 PRICES = list(range(6000, 6024))
 
 
