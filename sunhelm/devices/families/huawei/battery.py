@@ -67,6 +67,7 @@ class ForcedBattery:
     regulator: Regulator
     _ends_by_itself: bool = False
     _lessened: tuple[BatteryOrder, int] | None = None
+    _ordered: Charge | Discharge | None = None
 
     def check(self, value: Value) -> None:
         as_order(self.promise, value)
@@ -80,11 +81,17 @@ class ForcedBattery:
         return isinstance(wanted, SelfConsumption) and isinstance(observed, SelfConsumption)
 
     async def observe(self, deadline: Deadline) -> BatteryOrder | Unknown:
-        """Return the order that is carried out: one that has ended may still stand at 47100."""
+        """Return the order that is carried out: one that has ended may still stand at 47100.
+
+        One of ours is over when the battery does something else, not when it was taken away.
+        """
         board = self.regulator.board
         order = await board.read("battery.forced_order", deadline)
         doing = await self.regulator.read_if_there("battery.working_mode", deadline)
+        if order == _STOP and doing == _FORCED and self._ordered is not None:
+            return self._ordered
         if order == _STOP or doing not in (None, _FORCED):
+            self._ordered = None
             return SelfConsumption()
         if order == _CHARGE:
             return Charge(float(await board.read("battery.forced_charge_power", deadline)))
@@ -116,6 +123,7 @@ class ForcedBattery:
         assert self.promise.reverts_s is not None
         await board.write("battery.forced_duration", round(self.promise.reverts_s / 60), deadline)
         await self.regulator.write_if_other("battery.forced_end", _BY_TIME, deadline)
+        self._ordered = value
         await board.write("battery.forced_order", order, deadline)
 
     async def _stop(self, deadline: Deadline) -> None:

@@ -281,6 +281,19 @@ async def test_a_forced_discharge_is_stopped_with_all_it_set(house: House) -> No
     assert isinstance(await house.observe("battery"), SelfConsumption)
 
 
+async def test_a_battery_that_goes_on_is_not_taken_for_one_that_was_stopped(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await house.write("battery", Discharge(2_000))
+    with monkeypatch.context() as patched:
+        patched.setattr(type(house.face.controls), "mode", property(lambda _: 1))
+        await house.write("battery", SelfConsumption())
+        assert house.settings[47_100] == 0
+        assert await house.observe("battery") == Discharge(2_000)
+    house.live(5)
+    assert isinstance(await house.observe("battery"), SelfConsumption)
+
+
 async def test_an_order_that_has_ended_may_still_stand_there(play: Play) -> None:
     house = await play(keeps_order=True)
     await house.write("battery", Charge(2_000))
