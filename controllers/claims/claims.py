@@ -174,6 +174,7 @@ def not_after(claim: Claim, now: float) -> Claim:
         made_at=min(claim.made_at, now),
         renewed_at=min(claim.renewed_at, now),
         told_at=None if claim.told_at is None else min(claim.told_at, now),
+        ended_at=None if claim.ended_at is None else min(claim.ended_at, now),
     )
 
 

@@ -101,18 +101,22 @@ class Ledger:
 
 
 def recall(journal: Journal, policies: Policies, now: float) -> Ledger:
-    """Return the ledger that the journal holds."""
+    """Return the ledger that the journal holds.
+
+    The clock may have been set back since then: nothing in it is from the future, and no hold lasts longer.
+    """
     beginnings: dict[tuple[str, str], tuple[float, ...]] = {}
     for policy, device, at in records.beginnings(journal, now - BEGINNINGS_KEPT_S):
-        beginnings[policy, device] = (*beginnings.get((policy, device), ()), at)
+        beginnings[policy, device] = (*beginnings.get((policy, device), ()), min(at, now))
     section = policies.alertmanager.heartbeat
     claims = {key: not_after(claim, now) for key, claim in records.all_claims(journal).items()}
+    set_back_s = max(0.0, records.newest(journal) - now)
     ledger = Ledger(
         claims=claims,
         heartbeat=None if section is None else records.last_heartbeat(journal, section.late, now),
-        holds=records.all_holds(journal),
+        holds={device: until - set_back_s for device, until in records.all_holds(journal).items()},
         beginnings=beginnings,
-        tasks=plan_records.all_tasks(journal),
+        tasks=tasks.not_after(plan_records.all_tasks(journal), now),
         plans=plan_records.all_plans(journal),
     )
     return rebound(ledger, policies, now)

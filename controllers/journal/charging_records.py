@@ -52,12 +52,12 @@ def put_change(device: str, what: str, now: float, *, counts: bool = True) -> St
 
 
 def changes_within_a_day(journal: Journal, device: str, now: float) -> list[float]:
-    """Return when a charger was changed within 24 hours."""
+    """Return when a charger was changed within 24 hours; no time is after `now`."""
     rows = journal.read(
         "SELECT at FROM ev_changes WHERE device = ? AND counts = 1 AND at > ? ORDER BY at",
         (device, now - DAY_S),
     )
-    return [cast("float", at) for (at,) in rows]
+    return [min(cast("float", at), now) for (at,) in rows]
 
 
 def _memory(document: dict[str, object], now: float) -> Memory:

@@ -46,6 +46,18 @@ class Kept:
             forgotten=tuple(at for at in self.forgotten if now - at < HOUR_S),
         )
 
+    def not_after(self, now: float) -> Kept:
+        """Return it with no time in the future: a clock set back must not put off what is due.
+
+        When something was written in the future, nobody knows when that was.
+        """
+        return replace(
+            self,
+            written_at=None if self.written_at is None or self.written_at > now else self.written_at,
+            foreign=tuple(min(at, now) for at in self.foreign),
+            forgotten=tuple(min(at, now) for at in self.forgotten),
+        )
+
 
 def put_kept(serial: str, state: str, kept: Kept) -> Statement:
     """Return the statement that keeps this of a device's state."""
@@ -108,12 +120,24 @@ def end_act(act: str, outcome: str, reason: str, now: float) -> Statement:
 
 
 def changes_within_a_day(journal: Journal, device: str, now: float) -> list[float]:
-    """Return when settings that survive a power cut were changed on a device within 24 hours."""
+    """Return when settings that survive a power cut were changed on a device within 24 hours.
+
+    No time is after `now`: a clock set back must not keep the changes of a day for longer.
+    """
     rows = journal.read(
         "SELECT at FROM acts WHERE device = ? AND persistent = 1 AND at > ? ORDER BY at",
         (device, now - DAY_S),
     )
-    return [cast("float", at) for (at,) in rows]
+    return [min(cast("float", at), now) for (at,) in rows]
+
+
+def newest(journal: Journal) -> float:
+    """Return the last time that the journal knows, by the clock that there was then."""
+    rows = journal.read(
+        "SELECT max(at) FROM (SELECT max(at) AS at FROM transitions UNION ALL SELECT max(at) FROM acts"
+        " UNION ALL SELECT seen_at FROM heartbeat)"
+    )
+    return next((cast("float", at) for (at,) in rows if at is not None), float("-inf"))
 
 
 def put_claim(claim: Claim, now: float) -> Statement:

@@ -74,7 +74,8 @@ class Keeping:
         """Find what is kept of the very device that answers: it may be another one than yesterday."""
         serial = await self._device.identify(Deadline.after(IDENTIFY_S, clock))
         if serial != self.serial:
-            self._kept = await asyncio.to_thread(records.kept_of, self.journal, serial)
+            kept, now = await asyncio.to_thread(records.kept_of, self.journal, serial), self._time.now()
+            self._kept = {state: each.not_after(now) for state, each in kept.items()}
             self.serial = serial
 
     async def keep(self, state: str, kept: Kept, *statements: Statement) -> None:

@@ -114,6 +114,11 @@ def after_time(tasks: Tasks, now: float) -> Tasks:
     return tasks
 
 
+def not_after(tasks: Tasks, now: float) -> Tasks:
+    """Return the tasks with none asked for in the future: a clock set back must not lengthen a cooldown."""
+    return {key: replace(task, asked_at=min(task.asked_at, now)) for key, task in tasks.items()}
+
+
 def refusal(
     tasks: Iterable[Task],
     policy: str,

@@ -173,6 +173,7 @@ def test_a_clock_set_back_lengthens_no_lease(claim: Claim) -> None:
     kept = not_after(claim, 400)
 
     assert (kept.made_at, kept.renewed_at) == (400, 400)
+    assert not_after(released(claim, 900), 400).ended_at == 400
     assert advance(kept, 1000, beat(999)).ended is End.EXPIRED
 
 

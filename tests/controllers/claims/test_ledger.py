@@ -259,3 +259,29 @@ def test_a_task_that_has_not_begun_goes_with_its_policy(ledger: Ledger) -> None:
 
     (gone,) = rebound(asked_for, POLICIES, 110.0).tasks.values()
     assert (gone.outcome, gone.reason) == (TaskOutcome.REFUSED, "policy_gone")
+
+
+async def test_a_clock_set_back_before_a_restart_puts_nothing_off(ledger: Ledger, tmp_path: Path) -> None:
+    """Else nobody would limit the export for as long as the clock was set back."""
+    rare = replace(PRICE, cooldown_s=100.0)
+    clock = TaskPolicy(
+        name="clock",
+        match={"alertname": "Price"},
+        action=Action.SET_CLOCK,
+        devices=("roof",),
+        cooldown_s=100.0,
+    )
+    policies = replace(POLICIES, policies={"price": rare}, tasks={"clock": clock})
+    then = after_alerts(ledger, policies, [watchdog(now=90_000.0), price(now=90_000.0, starts_at=90_000.0)])
+    journal = Journal(tmp_path / "other")
+    await journal.commit(*difference(Ledger(), after_hold(then, "roof", 90_600.0), 90_000.0))
+
+    again = recall(journal, policies, 10_000.0)
+    journal.close()
+    (task,) = again.tasks.values()
+    (began,) = again.beginnings.values()
+
+    assert (task.asked_at, began) == (10_000.0, (10_000.0,))
+    assert (again.held("roof", 10_599.0), again.held("roof", 10_600.0)) == (True, False)
+    new = replace(price(now=10_101.0, starts_at=90_001.0), fingerprint="f2")
+    assert len(after_alerts(again, policies, [new]).claims) == 2

@@ -131,6 +131,33 @@ async def test_after_a_restart_nothing_is_written_but_what_the_journal_owes(benc
     assert await bench.reconciler.reconcile() is None
 
 
+async def test_a_clock_set_back_before_a_restart_puts_no_renewal_off(bench: Any) -> None:
+    """A device that cannot be read would let go, and nobody would tell it again."""
+    bench.device.battery.promise = replace(bench.device.battery.promise, proof=Proof.NONE)
+    bench.device.battery.readable = False
+    await bench.ask(Charge(1000), "battery")
+    assert bench.device.battery.writes == [Charge(1000)]
+    bench.clock.jumped_s = -7200.0
+    bench.restart()
+
+    for _ in range(3):
+        await bench.later(3.0)
+    assert bench.device.battery.writes == [Charge(1000)] * 4
+
+
+async def test_a_clock_set_back_before_a_restart_keeps_no_budget_for_longer(bench: Any) -> None:
+    for n in range(9):
+        await bench.ask(Limit(1000.0 * n))
+        await bench.ask(None)
+    assert bench.reconciler.budget.left == 2
+    bench.clock.jumped_s = -7 * 86_400.0
+    bench.restart()
+    assert bench.reconciler.budget.left == 2
+
+    bench.clock.now += 86_400.0
+    assert bench.reconciler.budget.left == 20
+
+
 async def test_after_a_restart_a_claim_that_lives_is_neither_undone_nor_written_again(
     bench: Any,
 ) -> None:  # S9
