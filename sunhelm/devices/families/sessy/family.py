@@ -9,7 +9,7 @@ from math import fsum
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from sunhelm.devices.clock import Clock, Deadline
-from sunhelm.devices.errors import DeviceError, Malformed, Rejected
+from sunhelm.devices.errors import Busy, DeviceError, Malformed, Rejected
 from sunhelm.devices.families.base import Surroundings
 from sunhelm.devices.families.json_family import JsonFamily
 from sunhelm.devices.families.json_values import JsonMap
@@ -29,7 +29,11 @@ _SOUND: Final = frozenset({"P1_OK", "MODBUS_OK"})
 _TELLING: Final = ("P1_", "MODBUS_")
 """What the states of a meter begin with; in all but the sound ones it is not heard."""
 
-_PRIVATE: Final = ("ssid", "ip", "serial", "hostname", "equipment_identifier")
+_PRIVATE: Final = (
+    *("ssid", "ip", "mac", "serial", "hostname", "equipment_identifier"),
+    *("pass", "key", "token", "secret", "mail", "user", "owner", "address", "location"),
+)
+"""What the names of members have in them whose values tell whose a dongle is."""
 
 
 class Family(JsonFamily):
@@ -117,13 +121,19 @@ class SessySource:
         return ()
 
     async def dump(self, deadline: Deadline) -> Mapping[str, object]:
+        """Return every answer by its group; what the dongle refuses or garbles is told with its reason."""
         assert self.kind is not None
-        told = {}
+        told: dict[str, object] = {}
+        failed: dict[str, str] = {}
         for group, paths in self.kind.groups.items():
-            document = await newest(self.link, paths, deadline)
+            try:
+                document = await newest(self.link, paths, deadline)
+            except (Rejected, Malformed, Busy) as error:
+                failed[group] = str(error.reason)
+                continue
             if document is not None:
                 told[group] = _redacted(document)
-        return {"kind": self.kind.model, "answers": told}
+        return {"kind": self.kind.model, "answers": told, "failed": failed}
 
     async def settings(self, deadline: Deadline) -> Mapping[str, Setting]:
         assert self.kind is not None
@@ -244,10 +254,10 @@ def _text(document: Mapping[str, object], *keys: str) -> str:
 
 def _redacted(value: object, key: str = "") -> object:
     """Return a value without what tells whose it is."""
-    if any(private in key for private in _PRIVATE):
-        return "redacted" if value else value
     if isinstance(value, dict):
         return {name: _redacted(part, name) for name, part in value.items()}
+    if any(private in key.lower() for private in _PRIVATE):
+        return "redacted" if value else value
     if isinstance(value, list):
         return [_redacted(part, key) for part in value]
     return value
