@@ -40,6 +40,9 @@ _HARMLESS: Final = re.compile(
 )
 """Numbers with a unit, times, and the sign for nothing."""
 
+_MEMBER: Final = re.compile(r"[A-Za-z_]{1,30}[0-9]{0,2}")
+"""What can be the name of a member; a serial number, an id, an address or a date cannot."""
+
 _WORDS: Final[Mapping[str, re.Pattern[str]]] = {
     "deviceType": re.compile(r"[a-z_]{1,15}"),
     "value": re.compile(r"vm|meter|battery|evse"),
@@ -66,6 +69,10 @@ class _Names:
     def id(self, told: str) -> int:
         return self.ids.setdefault(told, len(self.ids) + 1)
 
+    def member(self, told: str) -> str:
+        """Return the name of a member, or another one for what may be a serial number or a word of the owner."""
+        return told if _MEMBER.fullmatch(told) else self.serial(told)
+
     def request(self, text: str) -> str:
         """Return a request with the serial numbers and ids in it exchanged."""
         parts = re.split(r"([/=&?])", text)
@@ -90,7 +97,7 @@ def redacted(answers: Json, failed: Mapping[str, str]) -> dict[str, object]:
 
 def _redacted(value: object, key: str, names: _Names) -> object:
     if isinstance(value, dict):
-        return {name: _redacted(member, name, names) for name, member in value.items()}
+        return {names.member(name): _redacted(member, name, names) for name, member in value.items()}
     if isinstance(value, list):
         return [_redacted(member, key, names) for member in value]
     if key in _SERIALS | _IDS and value:

@@ -333,3 +333,18 @@ def test_no_text_of_the_owner_gets_into_a_dump(shape: Any, private: str) -> None
         "records": [{"stationName": private, "x": {"y": [private + " 1"]}}],
     }
     assert private not in json.dumps(redacted({"/a": {**body, "sn": private}, f"/b/{private}": body}, {}))
+
+
+@pytest.mark.parametrize(
+    "key", ["YZB0000000003", "41001", "me@example.com", "12 rue de la Paix", "2026-06-21", "Maison d'été"]
+)
+def test_what_is_no_name_of_a_member_gets_into_no_dump(key: str) -> None:
+    """No real answer is public: one may list its devices by their serial numbers."""
+    body = {"data": {key: {"soc": 62, "sn": key}, "batteryPower": 350}}
+
+    told = redacted({f"/izy/v2/battery/{key}": body}, {})
+
+    assert key not in json.dumps(told, ensure_ascii=False)
+    (answer,) = told["answers"].values()  # type: ignore[attr-defined]  # as it is made
+    assert {"soc": 62, "sn": "SN00000000001"} in answer["data"].values()
+    assert answer["data"]["batteryPower"] == 350
