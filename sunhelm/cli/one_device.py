@@ -6,10 +6,9 @@ import argparse
 import asyncio
 import math
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
-from sunhelm.configuration.complaints import not_among
-from sunhelm.configuration.mistakes import ConfigurationError
+from sunhelm.configuration.mistakes import ConfigurationError, did_you_mean, found
 from sunhelm.devices.clock import Deadline
 from sunhelm.devices.device import Device
 from sunhelm.devices.errors import DeviceError
@@ -52,7 +51,7 @@ def with_device(
         return FAILED
     if arguments.name not in site.devices:
         print(
-            f"{arguments.config_file}: devices: {not_among(arguments.name, list(site.devices))}",
+            f"{arguments.config_file}: {_no_such_device(arguments.name, list(site.devices))}",
             file=sys.stderr,
         )
         return WRONG
@@ -67,6 +66,11 @@ def with_device(
 def deadline(arguments: argparse.Namespace) -> Deadline:
     """Return the deadline that `--timeout` asks for, from now."""
     return Deadline.after(arguments.timeout)
+
+
+def _no_such_device(name: str, devices: Sequence[str]) -> str:
+    there = f"there {'is' if len(devices) == 1 else 'are'} {', '.join(devices) or 'none'}"
+    return f"devices: {found(name)} is no device; {there}.{did_you_mean(name, devices)}"
 
 
 async def _used(
