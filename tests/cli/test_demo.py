@@ -143,6 +143,14 @@ def test_prometheus_gets_every_rule_file() -> None:
     assert any(name.endswith("control.yml") for name in rules)
 
 
+def test_no_alert_is_raised_for_clocks_that_the_demo_makes_run_fast(root: Path) -> None:
+    devices = prometheus_file(Ports(10500, 10480, 10490))["scrape_configs"][0]
+    (dropped,) = devices["metric_relabel_configs"]
+    alerts = (root / "alerts" / "deye.yml").read_text(encoding="utf-8")
+    assert f"({dropped['regex']}{{" in alerts, "the name by which the clocks are known"
+    assert (dropped["source_labels"], dropped["action"]) == (["__name__"], "drop")
+
+
 def test_what_may_be_commanded_is_right_by_the_controllers_own_check(tmp_path: Path) -> None:
     site = tmp_path / "sunhelm.yml"
     site.write_text(yaml.safe_dump(site_file(Ports(10500, 10480, 10490, 10493, 10481))), encoding="utf-8")
