@@ -114,7 +114,7 @@ class ForcedBattery:
         return words if pauses else {a: w for a, w in words.items() if a != PAUSE}, layout
 
     def _watts(self, words: Words, rate: Rate) -> float:
-        return words[rate.address] / 100.0 * self._whole(words, rate)
+        return min(words[rate.address] / 100.0 * self._whole(words, rate), self._most(words, rate))
 
     def _rate(self, watts: float, words: Words, rate: Rate) -> int:
         """Return the word of a power, never more than asked. Raises Rejected where it cannot be."""
@@ -123,7 +123,7 @@ class ForcedBattery:
             raise Rejected(
                 f"{self.inverter.name}: {watts:g} W; {most:g} W is the most that its battery takes"
             )
-        word = min(math.floor(100.0 * watts / whole + _ROUNDING), rate.full)
+        word = rate.full if watts >= most else math.floor(100.0 * watts / whole + _ROUNDING)
         if word < 1:
             raise Rejected(f"{self.inverter.name}: {watts:g} W; {math.ceil(whole / 100):d} W is the least")
         return word

@@ -136,11 +136,15 @@ class Reserve:
 
 @dataclass(slots=True, eq=False)
 class BatteryPower:
-    """The most power that charges or discharges the battery, in watts; 0 W pauses it where it can."""
+    """The most power that charges or discharges the battery, in watts; 0 W pauses it where it can.
+
+    All that the battery takes is the word that bounds nothing, though that may stand for more watts.
+    """
 
     promise: Promise
     inverter: Inverter
     charges: bool
+    _unbounded: tuple[float, float] | None = None
 
     def check(self, value: Value) -> None:
         as_number(self.promise, value, "W")
@@ -148,6 +152,8 @@ class BatteryPower:
     def equal(self, wanted: Value, observed: Value) -> bool:
         if not isinstance(wanted, Number) or not isinstance(observed, Number):
             return False
+        if self._unbounded == (wanted.value, observed.value):
+            return True
         apart = wanted.value - observed.value
         # What was asked is rounded down to the steps of the inverter; nothing is not a little.
         return abs(apart) < 1.0 or (0.0 < apart <= self.promise.tolerance and observed.value > 0.0)
@@ -165,13 +171,18 @@ class BatteryPower:
 
     def _word(self, watts: float, rate: Rate, words: Words) -> int:
         whole = _whole(self.inverter, words, rate)
+        rated = None if rate.of_rated else self.inverter.model(words).battery_power
         exact = 100.0 * watts / whole
+        word, unbounded = math.floor(exact + _ROUNDING * 100), rate.full / 100.0 * whole
+        if rated and word / 100.0 * whole < rated <= min(watts, unbounded):
+            self._unbounded = watts, unbounded
+            return rate.full
         most = max(rate.full, words[rate.address])
         if exact > most + 1.0:
             raise Rejected(f"{self.inverter.name}: {watts:g} W; {most * whole / 100:g} W is the most")
         if rate.of_rated and exact < 1.0:
             raise Rejected(f"{self.inverter.name}: {watts:g} W; {whole / 100:g} W is the least")
-        return min(math.floor(exact + _ROUNDING * 100), most)
+        return min(word, most)
 
     def _rate(self, layout: Layout) -> Rate:
         return layout.charge_rate if self.charges else layout.discharge_rate

@@ -411,7 +411,15 @@ async def test_the_reserve(opened: Open) -> None:
 # kWh, rated W, asked W: register 111, and W shown; the sheet's arithmetic.
 @pytest.mark.parametrize(
     ("charge_ah", "asked", "word", "shown"),
-    [(160, 1000, 12, 983.04), (186, 2000, 21, 1999.872), (102, 0, 0, 0.0), (160, 4096, 50, 4096.0)],
+    [
+        (160, 1000, 12, 983.04),
+        (186, 2000, 21, 1999.872),
+        (102, 0, 0, 0.0),
+        (160, 4096, 50, 4096.0),
+        (160, 2600, 50, 4096.0),  # all that its battery takes
+        (160, 2599, 31, 2539.52),
+        (102, 2600, 50, 2611.2),
+    ],
 )
 async def test_rates_are_hundredths_of_the_capacity(
     charge_ah: int, asked: float, word: int, shown: float, opened: Open
@@ -423,12 +431,23 @@ async def test_rates_are_hundredths_of_the_capacity(
         assert (await bench.observe(key)).value == pytest.approx(shown)
 
 
+async def test_forcing_with_all_that_the_battery_takes_bounds_nothing(opened: Open) -> None:
+    async with opened() as bench:
+        bench.owner({111: 20, 112: 20})
+        written = await bench.put("battery", Charge(3600))
+        assert (111, 50) in written
+        assert await bench.observe("battery") == Charge(3600)
+        written = await bench.put("battery", Discharge(3600))
+        assert (112, 50) in written
+        assert await bench.observe("battery") == Discharge(3600)
+
+
 async def test_every_rate_that_is_found_comes_back_exactly(opened: Open) -> None:
     for key, register in (("setting:battery.charge_power", 111), ("setting:battery.discharge_power", 112)):
         async with opened() as bench:
             face = bench.dongle.face
             assert isinstance(face, GivEnergyFace)
-            for word in (0, 1, 12, 33, 49, 50, 80):
+            for word in (0, 1, 12, 33, 35, 36, 49, 50, 80):
                 face.settings.words[register] = word
                 found = await bench.observe(key)
                 await bench.put(key, Number(0.0))
