@@ -47,7 +47,7 @@ _COLUMNS: Final = (
 )
 _STEP: Final = re.compile(r"([A-Za-z0-9_]+)(?:\[([a-z_]+)(?:=([A-Za-z0-9_]+))?\])?")
 _FIGURE: Final = re.compile(r"(-?)(rated_power|capacity)(?:\*([0-9.]+))?")
-_NO_RENAMES: Final[Renames] = MappingProxyType({})
+NO_RENAMES: Final[Renames] = MappingProxyType({})
 
 
 class JsonMapError(Exception):
@@ -222,7 +222,7 @@ def _number(value: JsonValue, found: object) -> float | None:
         return None
 
 
-def load_json_map(file: Traversable, *, family: str, renames: Renames = _NO_RENAMES) -> JsonMap:
+def load_json_map(file: Traversable, *, family: str, renames: Renames = NO_RENAMES) -> JsonMap:
     """Return what a CSV file says. Raises JsonMapError with all its mistakes."""
     rows = list(csv.DictReader(file.read_text(encoding="utf-8").splitlines(), strict=True))
     mistakes: list[str] = []

@@ -5,21 +5,19 @@ from __future__ import annotations
 import binascii
 import json
 from base64 import urlsafe_b64decode
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
 from sunhelm.devices.clock import Clock, Deadline
 from sunhelm.devices.errors import AuthFailed, Malformed
 from sunhelm.devices.families.accounts import secrets_of
-from sunhelm.devices.families.base import Surroundings
+from sunhelm.devices.families.cloud_family import Access
 from sunhelm.devices.families.izypower.bodies import Json, records
 from sunhelm.devices.families.shapes import mapping, number
-from sunhelm.devices.families.spec import FamilySpec
 from sunhelm.devices.links.answers import Answer
-from sunhelm.devices.links.http import HttpLink, Query
+from sunhelm.devices.links.http import Query
 from sunhelm.devices.links.sign_in import Credentials, Desk, Grant, Grants
-from sunhelm.devices.links.turns import Role, Turns
 
 if TYPE_CHECKING:
     from sunhelm.devices.sections import Account
@@ -38,8 +36,6 @@ _MARGIN_S: Final = 10.0
 """A token is not used any more when it is good for less than this."""
 
 _WRONG: Final = "the e-mail address or the password is wrong"
-
-LinkT = TypeVar("LinkT", bound=HttpLink)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,26 +59,9 @@ class Station:
 class Cloud:
     """An account, read through `link`."""
 
-    def __init__(
-        self,
-        name: str,
-        account: Account,
-        *,
-        spec: FamilySpec,
-        surroundings: Surroundings,
-        link: type[LinkT] = HttpLink,  # type: ignore[assignment]  # any kind of it does
-        role: Role = "reader",
-    ) -> None:
-        self.name = name
-        self.link = link(
-            account.url or BASE,
-            pacing=spec.pacing,
-            name=f"izypower@{name}",
-            shared=True,
-            sign_in=_sign_in(account, surroundings.clock),
-            turns=surroundings.turns or Turns(role=role),
-            clock=surroundings.clock,
-        )
+    def __init__(self, access: Access) -> None:
+        account = access.account
+        self.link = access.link("izypower", account.url or BASE, _sign_in(account, access.clock))
 
     async def read(self, path: str, deadline: Deadline, *, query: Query | None = None) -> Document:
         """Return what the cloud says at a path. Raises DeviceError."""
@@ -101,6 +80,10 @@ class Cloud:
         told = await self.pages(STATIONS, deadline, {})
         found = {key: Station(key, record) for record in told if (key := id_of(record, "stationsId"))}
         return tuple(found.values())
+
+    async def serials(self, deadline: Deadline) -> Sequence[str]:
+        """Return the ids of all stations. Raises DeviceError."""
+        return [station.id for station in await self.stations(deadline)]
 
     async def close(self) -> None:
         """Close all connections; harmless when there are none."""

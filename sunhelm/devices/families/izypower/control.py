@@ -13,10 +13,8 @@ from sunhelm.devices.families.base import Family, Surroundings
 from sunhelm.devices.families.control import CommandedDevice, by_key, export_promise, promise
 from sunhelm.devices.families.izypower.answers import DETAIL
 from sunhelm.devices.families.izypower.battery import Battery, ControlMode, Head, MinimumSoc
-from sunhelm.devices.families.izypower.cloud import Cloud
 from sunhelm.devices.families.izypower.desk import Desk
 from sunhelm.devices.families.izypower.family import Family as IzypowerFamily
-from sunhelm.devices.families.izypower.family import IzypowerSource
 from sunhelm.devices.families.izypower.groups import quoted
 from sunhelm.devices.families.izypower.injection import InjectionLimit
 from sunhelm.devices.families.izypower.units import BATTERY
@@ -33,16 +31,8 @@ def open_control(family: Family, config: DeviceConfig, surroundings: Surrounding
     assert isinstance(family, IzypowerFamily)
     assert config.account is not None
     spec = family.spec
-    make = partial(
-        Cloud,
-        config.account,
-        spec=spec,
-        surroundings=surroundings,
-        link=HttpControlLink,
-        role="control",
-    )
-    lease = surroundings.accounts.share(config.account, make, use="control")
-    source = IzypowerSource(family, config, lease, surroundings)
+    lease = family.share(config.account, surroundings, link_class=HttpControlLink, role="control")
+    source = family.source(config, lease, surroundings)
     link = lease.shared.link
     assert isinstance(link, HttpControlLink)
     desk = Desk(source, link)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
-from functools import partial
-from importlib.resources.abc import Traversable
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -15,6 +13,7 @@ from sunhelm.devices.clock import Clock, Deadline
 from sunhelm.devices.errors import Asleep, AuthFailed, DeviceError, Malformed, RateLimited, Unreachable
 from sunhelm.devices.families.accounts import Lease
 from sunhelm.devices.families.base import Surroundings
+from sunhelm.devices.families.cloud_family import Access, CloudFamily
 from sunhelm.devices.families.izypower import samples
 from sunhelm.devices.families.izypower.bodies import Json
 from sunhelm.devices.families.izypower.cloud import Cloud, Station
@@ -24,10 +23,9 @@ from sunhelm.devices.families.izypower.redaction import redacted
 from sunhelm.devices.families.izypower.settings import shown
 from sunhelm.devices.families.izypower.times import unix_time
 from sunhelm.devices.families.izypower.units import INVERTER, Unit, units_of
-from sunhelm.devices.families.json_values import JsonMap, load_json_map
-from sunhelm.devices.families.source import Fetched, Group, Setting, Source
-from sunhelm.devices.families.spec import FamilySpec
-from sunhelm.devices.quantities import CATALOGUE, Quantity
+from sunhelm.devices.families.json_values import JsonMap
+from sunhelm.devices.families.source import Fetched, Group, Setting
+from sunhelm.devices.quantities import CATALOGUE
 from sunhelm.devices.reading import Held, Outcome, Sample
 
 if TYPE_CHECKING:
@@ -48,34 +46,16 @@ _FATAL: Final = (Unreachable, AuthFailed, RateLimited)
 _log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 
-class Family:
+class Family(CloudFamily[Cloud]):
     """The family `izypower`; see `sunhelm.devices.families.base.Family`."""
 
-    def __init__(self, name: str, spec: FamilySpec, folder: Traversable) -> None:
-        self.name = name
-        self.spec = spec
-        self.values = load_json_map(folder.joinpath("values.csv"), family=name)
+    beyond = samples.OFFERS
 
-    @property
-    def offers(self) -> Mapping[str, Sequence[Quantity]]:
-        offers = self.values.offers()
-        for group, quantities in samples.OFFERS.items():
-            offers[group] = [*offers.get(group, ()), *quantities]
-        return offers
+    def cloud(self, access: Access) -> Cloud:
+        return Cloud(access)
 
-    def open(self, config: DeviceConfig, surroundings: Surroundings) -> Source:
-        if config.account is None:
-            raise ValueError(f"{config.name} has no account")
-        make = partial(Cloud, config.account, spec=self.spec, surroundings=surroundings)
-        return IzypowerSource(self, config, surroundings.accounts.share(config.account, make), surroundings)
-
-    async def find(self, account: str, surroundings: Surroundings, deadline: Deadline) -> Sequence[str]:
-        make = partial(Cloud, account, spec=self.spec, surroundings=surroundings)
-        lease = surroundings.accounts.share(account, make)
-        try:
-            return [station.id for station in await lease.shared.stations(deadline)]
-        finally:
-            await lease.close()
+    def source(self, config: DeviceConfig, lease: Lease[Cloud], surroundings: Surroundings) -> IzypowerSource:
+        return IzypowerSource(self, config, lease, surroundings)
 
 
 @dataclass(slots=True)

@@ -70,7 +70,7 @@ class _Names:
         return self.ids.setdefault(told, len(self.ids) + 1)
 
     def member(self, told: str) -> str:
-        """Return the name of a member, or another one for what may be a serial number or a word of the owner."""
+        """Return the name of a member, or another one for what may be a serial number or the owner's."""
         return told if _MEMBER.fullmatch(told) else self.serial(told)
 
     def request(self, text: str) -> str:

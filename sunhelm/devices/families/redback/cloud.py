@@ -6,7 +6,7 @@ All devices of the account share it, so that what concerns several of them is as
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import quote
@@ -14,13 +14,11 @@ from urllib.parse import quote
 from sunhelm.devices.clock import Clock, Deadline
 from sunhelm.devices.errors import AuthFailed, Busy, Malformed, Rejected
 from sunhelm.devices.families.accounts import secrets_of
-from sunhelm.devices.families.base import Surroundings
+from sunhelm.devices.families.cloud_family import Access
 from sunhelm.devices.families.redback import pages
-from sunhelm.devices.families.spec import FamilySpec
 from sunhelm.devices.links.answers import Answer
 from sunhelm.devices.links.http import HttpLink
 from sunhelm.devices.links.sign_in import Credentials, Desk, Grant, Grants
-from sunhelm.devices.links.turns import Role, Turns
 
 if TYPE_CHECKING:
     from sunhelm.devices.sections import Account
@@ -36,7 +34,6 @@ _PAGE_SIZE: Final = 1000
 _MOST_PAGES: Final = 100
 _SITES_FRESH_S: Final = 1800.0
 
-LinkT = TypeVar("LinkT", bound=HttpLink)
 Parsed = TypeVar("Parsed")
 
 
@@ -65,41 +62,15 @@ class SiteNodes:
 class Cloud:
     """An account, read; `api` and `portal` are its links, `portal` None without an owner's sign-in."""
 
-    def __init__(
-        self,
-        name: str,
-        account: Account,
-        *,
-        spec: FamilySpec,
-        surroundings: Surroundings,
-        link: type[LinkT] = HttpLink,  # type: ignore[assignment]  # any kind of it does
-        role: Role = "reader",
-    ) -> None:
-        clock = surroundings.clock
-        turns = surroundings.turns or Turns(role=role)
-        self._clock = clock
+    def __init__(self, access: Access) -> None:
+        account, self._clock = access.account, access.clock
         self._read: dict[str, Document] = {}
         self._reading: dict[str, asyncio.Future[None]] = {}
-        self.api = link(
-            account.url or API,
-            pacing=spec.pacing,
-            name=f"redback@{name}",
-            shared=True,
-            sign_in=_token_sign_in(account, clock),
-            turns=turns,
-            clock=clock,
-        )
-        self.portal: LinkT | None = None
+        self.api = access.link("redback", account.url or API, _token_sign_in(account, self._clock))
+        self.portal: HttpLink | None = None
         if account.username is not None:
-            self.portal = link(
-                account.portal_url or PORTAL,
-                pacing=spec.pacing,
-                name=f"redback-portal@{name}",
-                shared=True,
-                sign_in=_portal_sign_in(account, clock),
-                turns=turns,
-                clock=clock,
-            )
+            base = account.portal_url or PORTAL
+            self.portal = access.link("redback-portal", base, _portal_sign_in(account, self._clock))
 
     async def read(self, path: str, deadline: Deadline, *, fresh_s: float = 0.0) -> Document:
         """Return what the API says at a path, or said no longer than `fresh_s` ago. Raises DeviceError."""
@@ -142,6 +113,11 @@ class Cloud:
             if not records or not isinstance(total, int) or seen >= total:
                 break
         return tuple(found)
+
+    async def serials(self, deadline: Deadline) -> Sequence[str]:
+        """Return the serials of all inverters, and the ids of all sites. Raises DeviceError."""
+        sites = await self.sites(deadline)
+        return [*(serial for site in sites for serial in site.inverters), *(site.id for site in sites)]
 
     async def close(self) -> None:
         """Close all connections; harmless when there are none."""

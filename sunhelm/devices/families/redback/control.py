@@ -16,7 +16,6 @@ from sunhelm.devices.errors import Rejected
 from sunhelm.devices.families.base import Family, Surroundings
 from sunhelm.devices.families.control import CommandedDevice, by_key, promise
 from sunhelm.devices.families.redback.calendar import RedbackEnvelopes, RedbackSchedules
-from sunhelm.devices.families.redback.cloud import Cloud
 from sunhelm.devices.families.redback.family import Family as RedbackFamily
 from sunhelm.devices.families.redback.family import RedbackSource
 from sunhelm.devices.families.redback.orders import MARK, Orders
@@ -33,16 +32,8 @@ def open_control(family: Family, config: DeviceConfig, surroundings: Surrounding
     """Return an inverter or a site of an account, opened for control; nothing is sent yet."""
     assert isinstance(family, RedbackFamily)
     assert config.account is not None
-    make = partial(
-        Cloud,
-        config.account,
-        spec=family.spec,
-        surroundings=surroundings,
-        link=HttpControlLink,
-        role="control",
-    )
-    lease = surroundings.accounts.share(config.account, make, use="control")
-    source = RedbackSource(family.spec, family.values, config, lease, surroundings.clock)
+    lease = family.share(config.account, surroundings, link_class=HttpControlLink, role="control")
+    source = family.source(config, lease, surroundings)
     api, portal = lease.shared.api, lease.shared.portal
     assert isinstance(api, HttpControlLink)
     assert portal is None or isinstance(portal, HttpControlLink)

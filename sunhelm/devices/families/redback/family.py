@@ -5,25 +5,25 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
-from functools import partial
-from importlib.resources.abc import Traversable
-from typing import TYPE_CHECKING, Final
+from types import MappingProxyType
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from sunhelm.devices.clock import Clock, Deadline
 from sunhelm.devices.errors import Asleep, DeviceError, Malformed, Rejected, Unreachable
 from sunhelm.devices.families.accounts import Lease
 from sunhelm.devices.families.base import Surroundings
-from sunhelm.devices.families.json_values import JsonMap, load_json_map
+from sunhelm.devices.families.cloud_family import Access, CloudFamily
+from sunhelm.devices.families.json_values import JsonMap, Renames
 from sunhelm.devices.families.redback import pages, samples
 from sunhelm.devices.families.redback.cloud import Cloud, Document, found, quoted
 from sunhelm.devices.families.redback.places import Nature, Place, find
 from sunhelm.devices.families.redback.records import EnvelopeRecord, ScheduleRecord, envelopes, schedules
 from sunhelm.devices.families.redback.redaction import redacted
 from sunhelm.devices.families.shapes import mapping, member
-from sunhelm.devices.families.source import Fetched, Group, Setting, Source
+from sunhelm.devices.families.source import Fetched, Group, Setting
 from sunhelm.devices.families.spec import FamilySpec
 from sunhelm.devices.links.answers import utc
-from sunhelm.devices.quantities import CATALOGUE, Quantity
+from sunhelm.devices.quantities import CATALOGUE
 from sunhelm.devices.reading import Held, Outcome, Sample
 from sunhelm.devices.sun import sun_elevation
 
@@ -42,36 +42,17 @@ _DARK_BELOW: Final = 3.0
 """An inverter without a battery sleeps while the sun stands lower than this, in degrees."""
 
 
-class Family:
+class Family(CloudFamily[Cloud]):
     """The family `redback`; see `sunhelm.devices.families.base.Family`."""
 
-    def __init__(self, name: str, spec: FamilySpec, folder: Traversable) -> None:
-        self.name = name
-        self.spec = spec
-        self.values = load_json_map(folder.joinpath("values.csv"), family=name, renames={"phase": PHASES})
+    renames: ClassVar[Renames] = MappingProxyType({"phase": PHASES})
+    beyond = samples.OFFERS
 
-    @property
-    def offers(self) -> Mapping[str, Sequence[Quantity]]:
-        offers = self.values.offers()
-        for group, quantities in samples.OFFERS.items():
-            offers[group] = [*offers.get(group, ()), *quantities]
-        return offers
+    def cloud(self, access: Access) -> Cloud:
+        return Cloud(access)
 
-    def open(self, config: DeviceConfig, surroundings: Surroundings) -> Source:
-        if config.account is None:
-            raise ValueError(f"{config.name} has no account")
-        make = partial(Cloud, config.account, spec=self.spec, surroundings=surroundings)
-        lease = surroundings.accounts.share(config.account, make)
+    def source(self, config: DeviceConfig, lease: Lease[Cloud], surroundings: Surroundings) -> RedbackSource:
         return RedbackSource(self.spec, self.values, config, lease, surroundings.clock)
-
-    async def find(self, account: str, surroundings: Surroundings, deadline: Deadline) -> Sequence[str]:
-        make = partial(Cloud, account, spec=self.spec, surroundings=surroundings)
-        lease = surroundings.accounts.share(account, make)
-        try:
-            sites = await lease.shared.sites(deadline)
-        finally:
-            await lease.close()
-        return [*(serial for site in sites for serial in site.inverters), *(site.id for site in sites)]
 
 
 @dataclass(slots=True)
