@@ -41,6 +41,8 @@ _AROUND_PDU: Final = 3
 """Bytes of an RTU frame that are unit and checksum."""
 
 _SHORT_ERROR: Final = 2
+_AT: Final = b"AT+"
+"""Micro inverters leak such text; loggers with firmware 2.x send nothing else."""
 
 _log = logging.getLogger(__name__)
 _news: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -98,6 +100,7 @@ class SolarmanFrames:
         self._envelopes = _Envelopes(serial)
         self._framer = FramerRTU(DecodePDU(is_server=False))
         self._sent = b""
+        self._strange: bytearray | None = bytearray()  # what came before the first whole frame
         self._plain: TcpFrames | None = None
 
     def frame(self, question: Question) -> bytes:
@@ -133,10 +136,26 @@ class SolarmanFrames:
                 first_open = start if first_open is None else first_open
             elif size and self._is_whole(frame := bytes(buffer[start : start + size])):
                 del buffer[: start + size]
+                self._strange = None
                 return _parsed(frame)
             start = buffer.find(_START, start + 1)
-        del buffer[: len(buffer) if first_open is None else first_open]
+        end = len(buffer) if first_open is None else first_open
+        self._pass_over(bytes(buffer[:end]))
+        del buffer[:end]
         return None
+
+    def _pass_over(self, strange: bytes) -> None:
+        """Tell once of a logger that has said nothing so far but what another protocol knows."""
+        if self._strange is None:
+            return
+        self._strange = (self._strange + strange)[-_LONGEST:]
+        if _AT in self._strange:
+            self._strange = None
+            _news.warning(
+                "logger_sends_at_commands",
+                logger_serial=self._serial,
+                detail="if it never answers, it speaks that protocol (UDP 48899) alone, which we do not",
+            )
 
     def _is_whole(self, frame: bytes) -> bool:
         return frame[-1] == _END and frame[-2] == self._envelopes.checksum(frame)

@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pymodbus.framer import FramerRTU
 from pymodbus.pdu import ExceptionResponse, ModbusPDU
 from pymodbus.pdu.register_message import ReadHoldingRegistersRequest, WriteMultipleRegistersRequest
+from structlog.testing import capture_logs
 
 from sunhelm.devices.errors import AuthFailed, Busy, Rejected, Unreachable
 from sunhelm.devices.links.base import LinkStatistics
@@ -81,6 +83,62 @@ def test_a_reply_is_read_however_it_is_cut(reply: str) -> None:
         answer = heard(frames, reading(), iter([stream[:cut], stream[cut:]]))
         assert answer is not None
         assert answer.registers == WORDS
+
+
+def enveloped(rtu: bytes, sequence: int, kind: int = 2) -> bytes:
+    """A reply of the logger that carries these bytes, made as the sheet says."""
+    inner = bytes([kind, 1]) + bytes(12) + rtu
+    head = (
+        (len(inner)).to_bytes(2, "little") + b"\x10\x15" + bytes([sequence, 7]) + SERIAL.to_bytes(4, "little")
+    )
+    return b"\xa5" + head + inner + bytes([sum(head + inner) & 0xFF, 0x15])
+
+
+def sealed(frame: bytes) -> bytes:
+    return frame + FramerRTU.compute_CRC(frame).to_bytes(2, "big")
+
+
+@pytest.mark.parametrize("kind", [0, 1, 2])
+def test_a_reply_of_another_frame_type_carries_a_good_frame_all_the_same(kind: int) -> None:
+    frames, _ = asked(reading(), 0x21)
+    rtu = bytes.fromhex("01030800390000fa24f4f28b42")
+    answer = heard(frames, reading(), iter([enveloped(rtu, 0x21, kind)]))
+    assert answer is not None
+    assert answer.registers == WORDS
+
+
+def test_a_checksum_that_ends_in_zeros_is_not_cut() -> None:
+    """Of one register a frame can end in two zeros of its own: 00 00 is then the checksum's."""
+    question = reading(count=1)
+    for word in range(0x10000):
+        rtu = sealed(bytes([1, 3, 2, *word.to_bytes(2, "big")]))
+        if rtu.endswith(b"\0"):
+            for doubled in (rtu, rtu + b"\0\0"):
+                frames, _ = asked(question, 0x21)
+                answer = heard(frames, question, iter([enveloped(doubled, 0x21)]))
+                assert answer is not None
+                assert answer.registers == [word]
+
+
+@pytest.mark.parametrize("rtu", ["0110008f00013022", "018302c0f1"], ids=["a write", "an exception"])
+def test_writes_and_exceptions_may_be_sealed_twice_too(rtu: str) -> None:
+    question = writing() if rtu.startswith("0110") else reading()
+    frames, _ = asked(question, 0x21)
+    answer = heard(frames, question, iter([enveloped(bytes.fromhex(rtu + "0000"), 0x21)]))
+    assert isinstance(answer, ExceptionResponse) is rtu.startswith("0183")
+
+
+def test_a_logger_that_sends_nothing_but_at_commands_is_told_of_once() -> None:
+    with capture_logs() as logs:
+        frames, _ = asked(reading(), 0x21)
+        assert heard(frames, reading(), bytewise(2 * b"AT+YZCMPVER=1.0\r\n")) is None
+    assert [line["event"] for line in logs] == ["logger_sends_at_commands"]
+    with capture_logs() as logs:
+        frames, _ = asked(reading(), 0x21)
+        assert heard(frames, reading(), bytewise(bytes.fromhex(REPLY))) is not None
+        frames.frame(reading())
+        assert heard(frames, reading(), bytewise(b"AT+YZCMPVER=1.0\r\n")) is None
+    assert not logs
 
 
 def test_a_write_is_acknowledged() -> None:
