@@ -78,10 +78,15 @@ def after_time(ledger: Ledger, now: float, wall: float | None = None) -> Ledger:
     """Return the ledger as time alone has made it; `wall` is the clock's time, by which schedules go."""
     after = tasks.after_time(ledger.tasks, now)
     plans = schedules.after_time(ledger.plans, now if wall is None else wall)
+    begun = {
+        plan.id
+        for plan in plans.values()
+        if plan.stage is Stage.RUNNING and ledger.plans[plan.id].stage is Stage.PLANNED
+    }
     if after is not ledger.tasks or plans is not ledger.plans:
         ledger = replace(ledger, tasks=after, plans=plans)
     for plan in ledger.plans.values():
-        ledger = _scheduled(ledger, plan, now)
+        ledger = _scheduled(ledger, plan, now, begins=plan.id in begun)
     for claim in ledger.claims.values():
         ledger = _with(ledger, advance(claim, now, ledger.heartbeat))
     return ledger
@@ -161,12 +166,16 @@ def _tasked(ledger: Ledger, policy: TaskPolicy, device: str, alert: Alert) -> Le
     return ledger
 
 
-def _scheduled(ledger: Ledger, plan: Planned, now: float) -> Ledger:
-    """Return the ledger with the claim of a schedule whose time we keep, as it has to be."""
+def _scheduled(ledger: Ledger, plan: Planned, now: float, *, begins: bool) -> Ledger:
+    """Return the ledger with the claim of a schedule whose time we keep, as it has to be.
+
+    One that runs keeps what has become of its claim, but for one that `begins`: maybe not for the first time.
+    """
     claim = ledger.claims.get(plan.claim_key)
-    if plan.stage is Stage.RUNNING and claim is None and plan.order is not None:
+    if plan.stage is Stage.RUNNING and (claim is None or begins) and plan.order is not None:
         return _with(ledger, Claim(order=plan.order, starts_at=now, made_at=now, renewed_at=now))
-    if plan.over and claim is not None and claim.live:
+    waits = plan.over or plan.stage is Stage.PLANNED
+    if waits and claim is not None and claim.live:
         return _with(ledger, released(claim, now))
     return ledger
 

@@ -17,6 +17,10 @@ from sunhelm.devices.control import Action, Schedule, Value
 _BACKSTOP_S = 7200.0
 """So much longer than the schedule its claim may live when the clock is set back meanwhile."""
 
+_SET_BACK_S = 120.0
+"""What has begun waits again where the clock was set back to so long before its start. A clock that is set
+right by less makes nothing go off and on again."""
+
 
 class Stage(StrEnum):
     """Where a schedule is."""
@@ -176,6 +180,8 @@ def _advance(plan: Planned, wall: float) -> Planned:
         return _withdrawn(plan, Stage.ENDED)
     if plan.kept is not None and plan.stage is Stage.PLANNED and wall >= start:
         return replace(plan, stage=Stage.RUNNING)
+    if plan.stage is Stage.RUNNING and wall < start - _SET_BACK_S:
+        return replace(plan, stage=Stage.PLANNED)
     return plan
 
 

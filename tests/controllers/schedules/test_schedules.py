@@ -6,7 +6,7 @@ import asyncio
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -146,6 +146,32 @@ async def test_the_controller_keeps_the_time_where_the_device_cannot(household: 
     await household.step(after_s=7200)
     assert household.device.battery.value == SelfConsumption()
     assert states(household) == [("kept", "ended")]
+
+
+async def test_a_clock_set_back_before_its_start_lets_one_wait_again(household: Any) -> None:
+    """It would force the battery at a time for which nobody asked, and hide what was asked for that."""
+    home, battery = household, household.device.battery
+    begins = datetime.fromtimestamp(home.clock.now + 600, UTC).isoformat()
+    await home.people.create_schedule(schedule(begins, duration="1h"))
+    await home.step(after_s=601)
+    assert battery.value == Charge(2000)
+
+    home.clock.jumped_s = -100.0  # it was set right
+    await home.step(after_s=1)
+    assert (battery.value, states(home)) == (Charge(2000), [("kept", "running")])
+
+    home.clock.jumped_s = -7200.0
+    await home.step(after_s=1)
+    assert (battery.value, states(home)) == (SelfConsumption(), [("kept", "planned")])
+    assert home.people.claims() == ()
+    home.restart()
+    await home.step(after_s=7100)
+    assert battery.value == SelfConsumption()
+
+    await home.step(after_s=100)
+    assert (battery.value, states(home)) == (Charge(2000), [("kept", "running")])
+    await home.step(after_s=3600)
+    assert (battery.value, states(home)) == (SelfConsumption(), [("kept", "ended")])
 
 
 async def test_a_device_that_can_carries_it_out_by_itself(household: Any, native: Slots) -> None:
