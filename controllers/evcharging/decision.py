@@ -65,15 +65,14 @@ def decide(mode: EvMode, outlook: Outlook, left: int) -> Decision:
         return Decision(None, memory, memory.stood_back, None)
     wished = wish(mode, outlook)
     desired = 0.0 if wished.charge is False else wished.limit_a
-    if _pauses(memory, now):
-        return Decision(None, memory, "does_not_obey", desired)
     step = _Step(outlook, left)
+    command, reason = (step.hand_back(), "off") if mode is EvMode.OFF else step.towards(wished)
+    if _pauses(memory, now) and not step.lessens_anew(command):
+        return Decision(None, memory, "does_not_obey", desired)
     if mode is EvMode.OFF:
-        back = step.hand_back()
-        if back is None:
+        if command is None:
             return Decision(None, memory.let_go(), "off", None)
-        return step.unless_too_soon(Decision(back, _sent(memory, back, now), "off", None))
-    command, reason = step.towards(wished)
+        return step.unless_too_soon(Decision(command, _sent(memory, command, now), "off", None))
     if command is None and wished.charge and outlook.charger.charging and memory.order is None:
         memory = replace(memory, order=Order.START, order_seen=True)
     return Decision(command, memory if command is None else _sent(memory, command, now), reason, desired)
@@ -133,6 +132,15 @@ class _Step:
             back = Order.READY
         is_so = charger.charging if back is Order.START else charger.order is back and not charger.charging
         return None if is_so else Tell(back)
+
+    def lessens_anew(self, command: Command | None) -> bool:
+        """Return whether it gives less than anything before: no pause may hold up the first such command."""
+        match command:
+            case Tell(Order.STOP):
+                return self.memory.order is not Order.STOP
+            case Limit(amperes):
+                return amperes < min((self.charger.limit_a, *self.memory.ours_a))
+        return False
 
     def unless_too_soon(self, decision: Decision) -> Decision:
         """Return the decision, or one to wait when it gives more before its control period."""

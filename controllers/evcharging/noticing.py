@@ -65,7 +65,8 @@ def _about_order(memory: Memory, charger: ChargerState, now: float, *, lost: boo
     if memory.order is None:
         return replace(memory, owner_order=Order.START if charger.charging else charger.order)
     if memory.order is Order.READY or charger.charging == (memory.order is Order.START):
-        return replace(_obeyed(memory), order_seen=True)
+        # That it still charges is no news, and no proof that it takes a limit.
+        return memory if memory.order_seen else replace(_obeyed(memory), order_seen=True)
     if charger.charging:
         return _not_stopped(memory, now, lost=lost)
     return _not_started(memory, charger, now, lost=lost)

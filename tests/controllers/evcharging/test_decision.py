@@ -308,6 +308,26 @@ def test_a_charger_that_does_not_obey_is_asked_less_and_less_often() -> None:
     assert world.step(world.house(0)).reason in ("does_not_obey", "too_little_sun")
 
 
+def test_a_charger_that_did_not_obey_is_lowered_and_stopped_at_once_all_the_same() -> None:
+    """What it did not raise says nothing of what it lessens: a pause must not let the grid charge the car."""
+    world = World(order=Order.START).lent(10)
+    world.sun(*[2400.0] * 4)
+    world.obeys = False
+    raised = world.sun(*[7200.0] * 10)
+    assert set(raised) == {Limit(30)}
+    assert len(raised) < 6
+    assert world.step(world.house(7200)).reason == "does_not_obey"
+    assert world.limit_a == 10
+    assert world.charging
+
+    world.obeys = True
+    assert world.step(world.house(1680)).command == Limit(7)
+    for _ in range(8):
+        world.memory = replace(world.memory, failures=9, failed_at=world.now)
+        world.step(world.house(0))
+    assert not world.charging
+
+
 def test_while_others_claim_the_charger_nothing_is_written_and_afterwards_it_begins_anew() -> None:
     world = World(limit_a=32, order=Order.START)
     world.sun(*[2400.0] * 5)
