@@ -12,7 +12,6 @@ Nothing here is asynchronous or shared between threads.
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import struct
 import zlib
@@ -22,6 +21,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
+
+from sunhelm.service.directory_lock import lock_directory
 
 _CHECK: Final = struct.Struct(">I")
 _HEADER: Final = struct.Struct(">cQdII")
@@ -93,16 +94,13 @@ class Spool:
         self._sequence = 0
         self._taken = 0
         try:
-            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._lock = (directory / "lock").open("wb")
+            self._lock = lock_directory(directory)
+        except BlockingIOError:
+            raise SpoolError(f"{directory} is in use by another process") from None
         except OSError as error:
             raise SpoolError(f"{directory} cannot be used: {error.strerror}") from error
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self._recover()
-        except BlockingIOError:
-            self._lock.close()
-            raise SpoolError(f"{directory} is in use by another process") from None
         except OSError as error:
             self._lock.close()
             raise SpoolError(f"{directory} cannot be used: {error.strerror}") from error

@@ -7,7 +7,6 @@ waits for more than that one to reach the disk. One process at a time owns a jou
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import queue
 import sqlite3
 import threading
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from controllers.journal.schema import SCHEMA, VERSION
+from sunhelm.service.directory_lock import lock_directory
 
 Statement = tuple[str, tuple[object, ...]]
 Row = tuple[object, ...]
@@ -43,17 +43,14 @@ class Journal:
         self.failing = False
         self._jobs: queue.SimpleQueue[tuple[Sequence[Statement], Future[None]] | None] = queue.SimpleQueue()
         try:
-            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._lock = (directory / "lock").open("wb")
+            self._lock = lock_directory(directory)
+        except BlockingIOError:
+            raise JournalError(f"{directory} is in use by another controller") from None
         except OSError as error:
             raise JournalError(f"{directory} cannot be used: {error.strerror}") from error
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self.fresh = not (directory / FILE).exists()
             self._database = _open(directory / FILE)
-        except BlockingIOError:
-            self._lock.close()
-            raise JournalError(f"{directory} is in use by another controller") from None
         except (OSError, sqlite3.Error, JournalError) as error:
             self._lock.close()
             raise JournalError(f"{directory / FILE} cannot be used: {error}") from error
