@@ -1,0 +1,62 @@
+"""What the facts sheet warns of: each trap, and what is shown for it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+HEAT = "solar_inverter_temperature_celsius"
+
+
+async def test_a_temperature_of_0_was_not_read(play: Any, read: Any) -> None:
+    inverter = await play()
+    inverter.face._written.update({540: 0, 541: 1423, 586: 0})
+    told = await read(inverter)
+    shown = {labels: value for (metric, labels), value in told.values.items() if metric == HEAT}
+    assert shown == {("heatsink",): pytest.approx(42.3)}
+    assert ("solar_battery_unit_temperature_celsius", ("1",)) not in told.values
+
+
+async def test_a_setting_of_all_ones_is_not_there(play: Any, read: Any) -> None:
+    inverter = await play()
+    metric = ("solar_deye_grid_charge_start_state_of_charge_ratio", ())
+    assert metric in (await read(inverter)).values
+    inverter.face._written[127] = 0xFFFF
+    assert metric not in (await read(inverter)).values
+
+
+async def test_currents_of_the_grid_have_the_direction_of_its_power(play: Any, read: Any) -> None:
+    inverter = await play()
+    inverter.face._written.update({613: 500, 614: 500, 616: 0x10000 - 1150, 617: 1150, 619: 0xFFFF})
+    told = await read(inverter)
+    assert told.values["solar_grid_phase_power_watts", ("L1",)] == -1150.0
+    assert told.values["solar_grid_phase_current_amperes", ("L1",)] == pytest.approx(-5.0)
+    assert told.values["solar_grid_phase_current_amperes", ("L2",)] == pytest.approx(5.0)
+
+
+async def test_a_battery_that_is_more_than_full_is_not_believed(play: Any, read: Any) -> None:
+    inverter = await play()
+    inverter.face._written[588] = 143
+    told = await read(inverter)
+    assert ("solar_battery_state_of_charge_ratio", ()) not in told.values
+    assert "holding 588 battery_1_state_of_charge" in [held.source for held in told.held]
+
+
+async def test_a_battery_with_more_than_a_third_above_the_rated_power_is_not_believed(
+    play: Any, read: Any
+) -> None:
+    inverter = await play()
+    inverter.face._written[590] = 30_000
+    told = await read(inverter)
+    assert ("solar_battery_unit_power_watts", ("1",)) not in told.values
+    assert ("solar_battery_power_watts", ()) not in told.values
+
+
+async def test_a_micro_inverter_that_says_fault_without_one_shows_no_fault(play: Any, read: Any) -> None:
+    inverter = await play("micro")
+    inverter.face._written[59] = 4
+    told = await read(inverter)
+    faults = {labels: value for (name, labels), value in told.values.items() if name == "solar_deye_faults"}
+    assert faults
+    assert not any(faults.values())
