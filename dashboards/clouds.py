@@ -29,6 +29,9 @@ _PLANNED: Final = cell("watt")
 _PRICED: Final = cell("none", decimals=3)
 _PRICE: Final = {"unit": "none", "decimals": 3, "custom.axisPlacement": "right"}
 _IN_FORCE: Final = {"mappings": [states({0: ("to come", "text"), 1: ("now", "green")})]}
+_ID_WIDTH: Final = 320
+"""So wide, in pixels, is the name of a schedule: it has to be typed to delete it."""
+
 _REFUSED: Final = 'reason=~"auth_failed|rate_limited"'
 _NOTHING: Final = "Nothing is known: no Prometheus answers"
 _NO_SCHEDULES: Final = "No schedule runs or is to come, or no device has any of its own"
@@ -130,27 +133,32 @@ def _refusals() -> timeseries.Panel:
 
 
 def _lost() -> timeseries.Panel:
-    return chart(
-        Frame(
-            "Lost behind the cloud",
-            "Devices of a station that the cloud calls offline (micro-inverters are, at night), and requests "
-            "that failed while others were answered.",
-            "No device tells of others behind its cloud",
-            24,
-            6,
-        ),
-        "short",
-        [
-            Series(
-                "{{device}}: devices offline",
-                f"sum by (device) (1 - {chosen('solar_izypower_unit_online')})",
+    return (
+        chart(
+            Frame(
+                "Lost behind the cloud",
+                "Devices of a station that the cloud calls offline (micro-inverters are, at night), and "
+                "requests that failed while others were answered.",
+                "No device tells of others behind its cloud",
+                24,
+                6,
             ),
-            Series(
-                "{{device}}: parts not answered",
-                f"sum by (device) ({chosen('solar_izypower_unread_parts')})",
-            ),
-        ],
-    ).min(0)
+            "short",
+            [
+                Series(
+                    "{{device}}: devices offline",
+                    f"sum by (device) (1 - {chosen('solar_izypower_unit_online')})",
+                ),
+                Series(
+                    "{{device}}: parts not answered",
+                    f"sum by (device) ({chosen('solar_izypower_unread_parts')})",
+                ),
+            ],
+        )
+        .min(0)
+        .axis_soft_max(1)
+        .decimals(0)
+    )
 
 
 def _of_schedule(what: str) -> str:
@@ -166,7 +174,7 @@ def _of_envelope(what: str) -> str:
 
 
 def _schedules() -> table.Panel:
-    return listing(
+    panel = listing(
         Frame("Schedules", "Running and to come, those of others too.", _NO_SCHEDULES, 24, 6),
         [
             Series("Start", f"1000 * ({_of_schedule('start_timestamp_seconds')})", _AT),
@@ -176,6 +184,7 @@ def _schedules() -> table.Panel:
         ],
         labels=("device", "mode", "repeats", "notes", "schedule"),
     )
+    return panel.override_by_name("Schedule", [model.DynamicConfigValue("custom.width", _ID_WIDTH)])
 
 
 def _envelopes() -> table.Panel:

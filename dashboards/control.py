@@ -12,6 +12,7 @@ from dashboards.panels import (
     Frame,
     Series,
     Steps,
+    bars,
     board_of,
     chart,
     filled,
@@ -152,11 +153,12 @@ def _claims() -> timeseries.Panel:
 
 
 def _writes() -> timeseries.Panel:
-    ended = f"sum by (device, state, outcome, reason) ({writes_within('5m')})"
+    ended = f"sum by (device, state, outcome, reason) ({writes_within('$__rate_interval')})"
     panel = chart(
         Frame(
-            "Commands within five minutes",
-            "What became of commands to devices: verified was read back, failed and refused were not done.",
+            "Commands",
+            "What became of commands to devices: verified was read back, failed and refused were not done. "
+            "Each is seen for some minutes.",
             "Nothing was commanded in this time",
             16,
             8,
@@ -164,7 +166,7 @@ def _writes() -> timeseries.Panel:
         "none",
         [Series("{{device}} {{state}} {{outcome}} {{reason}}", ended)],
     )
-    return stacked(panel, opacity=80).min(0).line_width(2)
+    return bars(stacked(panel, opacity=80)).min(0).decimals(0)
 
 
 def _different() -> timeseries.Panel:

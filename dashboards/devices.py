@@ -77,7 +77,7 @@ def _states_over_time() -> timeseries.Panel:
         [Series("{{device}}", device_state())],
         line_width=3,
     )
-    return stepped(panel).min(0).max(3).mappings([states(DEVICE_STATES)])
+    return stepped(panel).min(0).max(3).decimals(0).mappings([states(DEVICE_STATES)])
 
 
 def _up() -> bargauge.Panel:
@@ -136,7 +136,7 @@ def _alarms_over_time() -> timeseries.Panel:
         [Series("{{device}}", alarms())],
         line_width=2,
     )
-    return panel.min(0).decimals(0)
+    return panel.min(0).axis_soft_max(1).decimals(0)
 
 
 def _ages() -> timeseries.Panel:

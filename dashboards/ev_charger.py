@@ -199,7 +199,8 @@ def _ages() -> timeseries.Panel:
 
 def _charger() -> table.Panel:
     state = chosen("solar_givenergy_evc_charging_state")
-    fault = chosen("solar_givenergy_evc_fault")
+    faults = f'label_replace({chosen("solar_givenergy_evc_fault")}, "kind", "fault", "", "")'
+    fault = f'label_join({faults}, "state", ": ", "kind", "state")'
     return listing(
         Frame("What the chargers say", "Their state, and their fault.", _NO_CHARGER, 8, 8),
         [

@@ -184,7 +184,7 @@ def _output() -> timeseries.Panel:
 def _losses() -> timeseries.Panel:
     frame = Frame(
         "Losses of the inverter",
-        "PV and battery power less the AC output. Some watts while it works; more when it is hot.",
+        "PV and battery power less the AC output, where the PV is its own. Some watts; more when it is hot.",
         "Losses need the power of PV and of the AC output",
         12,
         9,

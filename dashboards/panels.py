@@ -178,7 +178,7 @@ def number(
 def share(frame: Frame, series: Sequence[Series], steps: Steps, *, now: bool = True) -> bargauge.Panel:
     """Return bars from 0 to 100 % for the last value of each ratio; `now` as for a number."""
     panel = _framed(bargauge.Panel(), frame, series, now=now).unit("percentunit").min(0).max(1)
-    panel.orientation(look.VizOrientation.HORIZONTAL).display_mode(look.BarGaugeDisplayMode.LCD)
+    panel.orientation(look.VizOrientation.HORIZONTAL).display_mode(look.BarGaugeDisplayMode.BASIC)
     many = any(map(_is_many, series))
     panel.text(_sizes(title=12, value=14) if many else _sizes(title=14, value=26))
     if not many:

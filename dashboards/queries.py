@@ -163,7 +163,7 @@ def changes_of_claims(within: str) -> str:
 def writes_within(time: str) -> str:
     """Return the commands that have ended within a time, by state and outcome; also the first of a kind."""
     writes = ask_of_controller("writes_total")
-    return f"(increase({writes}[{time}]) or ({writes} unless {writes} offset {time})) > 0"
+    return f"(round(increase({writes}[{time}])) or ({writes} unless {writes} offset {time})) > 0"
 
 
 def highest_voltage() -> str:
@@ -287,11 +287,28 @@ def of_rated_power(metric: str) -> str:
     return f"{value_of_inverter(metric)} / {value_of_inverter('solar_rated_power_watts')}"
 
 
+def own_pv() -> str:
+    """Return the PV power of each inverter. That of a battery without strings is of other inverters."""
+    pv, strings, battery = (
+        value_of_inverter(metric)
+        for metric in (
+            "solar_pv_power_watts",
+            "solar_pv_string_power_watts",
+            "solar_battery_state_of_charge_ratio",
+        )
+    )
+    return f"({pv} unless on (device) ({battery} unless on (device) {strings}))"
+
+
+def own_pv_of_rated_power() -> str:
+    """Return the PV power of each inverter as a part of its rated power."""
+    return f"{own_pv()} / {value_of_inverter('solar_rated_power_watts')}"
+
+
 def inverter_losses() -> str:
     """Return what each inverter takes: PV and battery less AC output; a device without a battery has none."""
-    pv, ac, battery = (
-        value_of_inverter(f"solar_{what}_power_watts") for what in ("pv", "inverter", "battery")
-    )
+    pv = own_pv()
+    ac, battery = (value_of_inverter(f"solar_{what}_power_watts") for what in ("inverter", "battery"))
     return f"{pv} + ({battery} or 0 * {pv}) - {ac}"
 
 

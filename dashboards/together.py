@@ -32,6 +32,7 @@ from dashboards.queries import (
     device_state,
     energy_of_day,
     of_rated_power,
+    own_pv_of_rated_power,
     power_now,
     share_of_inverter,
     value_of_inverter,
@@ -150,18 +151,19 @@ def _charge() -> timeseries.Panel:
 def _used() -> timeseries.Panel:
     frame = Frame(
         "PV for each watt that is rated",
-        "So that large and small ones compare: equal roofs have equal lines.",
+        "So that large and small ones compare: equal roofs have equal lines. Batteries have none.",
         "This needs PV and rated power of the same device",
         12,
         9,
     )
-    return chart(frame, "percentunit", [Series("{{device}}", of_rated_power(_PV))])
+    return chart(frame, "percentunit", [Series("{{device}}", own_pv_of_rated_power())])
 
 
 def _energy_by_day() -> timeseries.Panel:
     frame = Frame("PV energy by day", "Of each, piled up. A bar begins at midnight.", NO_RULES, 12, 9)
     series = [Series("{{device}}", energy_of_day("pv_production", by_device=True))]
-    return of_each_day(bars(stacked(chart(frame, "kwatth", series), opacity=80)), days=DAYS).decimals(1)
+    panel = of_each_day(bars(stacked(chart(frame, "kwatth", series), opacity=80)), days=DAYS)
+    return panel.min(0).decimals(1)
 
 
 def _energy_each_day() -> stat.Panel:

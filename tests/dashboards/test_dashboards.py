@@ -119,7 +119,9 @@ def test_overrides_meet_a_series_of_their_panel(panels: list[dict[str, Any]]) ->
     """Series whose legend holds labels have names of their own, so that only their query tells them."""
     for panel in panels:
         fixed = {target["legendFormat"] for target in panel["targets"]}
-        if panel["type"] != "table":
+        if panel["type"] == "table":
+            fixed |= _columns(panel)
+        else:
             fixed = {name for name in fixed if "{{" not in name}
         letters = {target["refId"] for target in panel["targets"]}
         for override in panel["fieldConfig"]["overrides"]:
@@ -127,6 +129,12 @@ def test_overrides_meet_a_series_of_their_panel(panels: list[dict[str, Any]]) ->
             assert matcher["options"] in {"byName": fixed, "byFrameRefID": letters}[matcher["id"]], panel[
                 "title"
             ]
+
+
+def _columns(panel: dict[str, Any]) -> set[str]:
+    """Return the names of a table's columns of labels and values."""
+    transformations = {each["id"]: each["options"] for each in panel.get("transformations", [])}
+    return set(transformations["organize"]["renameByName"].values())
 
 
 def test_columns_of_a_table_are_renamed_as_grafana_calls_them(panels: list[dict[str, Any]]) -> None:

@@ -19,6 +19,7 @@ from dashboards.queries import (
     Energy,
     device_state,
     energy_of_day,
+    inverter_losses,
     power,
     reasons_for_no_export,
     share_not,
@@ -134,6 +135,36 @@ def test_the_state_of_a_device_tells_down_from_asleep_and_from_no_page(promtool:
                 "exp_samples": [
                     {"labels": f'{{device="{device}", family="sma"}}', "value": value}
                     for device, value in {"well": 1, "half": 1, "down": 0, "asleep": 2, "lost": 3}.items()
+                ],
+            }
+        ],
+    }
+    _holds(promtool, tmp_path, case)
+
+
+@pytest.mark.integration
+def test_losses_are_not_told_of_a_battery_that_counts_the_pv_of_others(promtool: str, tmp_path: Path) -> None:
+    def series(metric: str, device: str, value: float, *labels: str) -> dict[str, str]:
+        named = ", ".join(('site="home"', f'device="{device}"', *labels))
+        return {"series": f"{metric}{{{named}}}", "values": f"{value}x5"}
+
+    devices = ("micro", "hybrid", "island")
+    case = {
+        "interval": "1m",
+        "input_series": [
+            *(series("solar_pv_power_watts", device, 3000) for device in devices),
+            *(series("solar_inverter_power_watts", device, 1900) for device in devices),
+            *(series("solar_battery_power_watts", device, -1000) for device in devices[1:]),
+            *(series("solar_battery_state_of_charge_ratio", device, 0.5) for device in devices[1:]),
+            series("solar_pv_string_power_watts", "hybrid", 3000, 'string="1"'),
+        ],
+        "promql_expr_test": [
+            {
+                "expr": _chosen(inverter_losses()),
+                "eval_time": "2m",
+                "exp_samples": [
+                    {"labels": '{device="micro"}', "value": 1100},
+                    {"labels": '{device="hybrid"}', "value": 100},
                 ],
             }
         ],
