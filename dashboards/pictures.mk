@@ -1,5 +1,5 @@
 # Pictures of the dashboards, drawn with Grafana's own components from days of a simulated house.
-# Needs node and npm, Chromium, Prometheus and promtool.
+# Needs node and npm, Chromium, Prometheus with promtool, and influxd (InfluxDB 1).
 
 VIEWER_SOURCES := $(wildcard tests/dashboards/viewer/*)
 VIEWER := build/viewer

@@ -13,11 +13,16 @@ _LATE_S: Final = 240
 """For so long after a turn of the price the device is not what it shall be yet."""
 
 _LIMIT_W: Final = 2_000.0
-_UNLIMITED_W: Final = 9_000.0
-"""What the owner lets into the grid."""
+UNLIMITED_W: Final = 9_000.0
+"""What the owner lets into the grid: more than the house ever has."""
 
 _PREFIX: Final = "sunhelm_controller"
 _POLICY: Final[Mapping[str, str]] = {"policy": "negative_price"}
+
+
+def limit_held(time: int) -> float:
+    """Return the watts that the device lets into the grid at a time."""
+    return _LIMIT_W if is_negative(time - _LATE_S) else UNLIMITED_W
 
 
 def commands(device: str, times: Iterable[int]) -> Iterator[Sampled]:
@@ -31,14 +36,14 @@ def _told(device: str, time: int) -> Iterator[tuple[str, Mapping[str, str], floa
     state = {"device": device, "state": "export_limit"}
     hour = datetime.fromtimestamp(time, UTC).hour
     negative = is_negative(time)
-    limit = _LIMIT_W if negative else _UNLIMITED_W
+    limit = _LIMIT_W if negative else UNLIMITED_W
     turned_at = (ENDS + 1 if hour > ENDS else BEGINS) * 3600
     since_turn = time % 86_400 - turned_at
     late = 0 <= since_turn < _LATE_S
     turns = 2 * (time // 86_400) + (hour >= BEGINS) + (hour > ENDS)
     yield "desired", state, limit
     yield "written", state, limit
-    yield "observed", state, _UNLIMITED_W + _LIMIT_W - limit if late else limit
+    yield "observed", state, limit_held(time)
     yield "claims", _POLICY, negative
     yield "lease_age_seconds", _POLICY, time % 200 if negative else 0
     yield "fail_safe", state, 0

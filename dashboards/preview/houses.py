@@ -7,7 +7,7 @@ from functools import partial
 from typing import Final
 
 from dashboards.preview.charging import CHARGER, Charging
-from dashboards.preview.commands import commands
+from dashboards.preview.commands import UNLIMITED_W, commands, limit_held
 from dashboards.preview.companions import alerts
 from dashboards.preview.history import History, Span
 from dashboards.preview.life import Event, lived_through
@@ -30,8 +30,8 @@ BEGIN: Final = int(datetime(2026, 6, 21, 9, 45, tzinfo=UTC).timestamp())
 QUIET_UNTIL: Final = BEGIN + 75 * 60
 """From here on the price is negative, and some devices are in trouble."""
 
-EXPORT_LIMIT_W: Final = 9_000
-"""What the house lets into the grid: more than it ever has."""
+_FEED_IN_LIMIT: Final = 2706
+"""The register of the GX, in hundreds of watts."""
 
 _NEXT_SEED: Final = 11
 _HOURS_OF_ALL: Final = 26
@@ -62,9 +62,13 @@ def whole_site() -> History:
 def street(span: Span) -> History:
     """Return what a street tells: a house for each family, and the meter's for the whole span.
 
-    So devices differ in a picture, as those of one real house do. The others are known for the last day.
+    So devices differ in a picture, as those of one real house do. The meter's holds what is commanded of it.
+    The others are known for the last day.
     """
-    history = one_house(span)
+    limits: dict[int, Event] = {
+        time: partial(_limit_export, watts=limit_held(time)) for time in span.scrapes()
+    }
+    history = lived_through(span, [METER], seed=SEED, plant_step_s=span.step, events=limits)
     last = Span(span.end - _HOURS_OF_ALL * 3600, span.end, span.step)
     for seed, family in enumerate((name for name in FAMILIES if name != METER), _NEXT_SEED):
         events: dict[int, Event] = {}
@@ -94,12 +98,12 @@ def _accompany(history: History) -> None:
     history.add(commands(METER, history.span.scrapes()))
 
 
-def _limit_export(house: SimulatedSite) -> None:
-    """Have the device tell a limit, as an owner sets it."""
+def _limit_export(house: SimulatedSite, *, watts: float = UNLIMITED_W) -> None:
+    """Have the device tell a limit, as an owner or a controller sets it."""
     endpoint = house.endpoints[METER]
     assert isinstance(endpoint, ModbusServer)
     assert isinstance(endpoint.face, VictronFace)
-    endpoint.face.controls.values["feed_in_limit"] = EXPORT_LIMIT_W
+    endpoint.face.write(100, _FEED_IN_LIMIT, [round(watts / 100)])
 
 
 def _arrange(house: SimulatedSite, *, start: int) -> None:

@@ -1,7 +1,7 @@
 """Draw each dashboard as a picture: `python dashboards/preview/picture.py VIEWER FOLDER`.
 
 VIEWER is the built viewer (tests/dashboards/viewer, see `make pictures`), FOLDER takes the pictures. Needs
-Prometheus, promtool, node and Chromium.
+Prometheus, promtool, influxd, node and Chromium.
 """
 
 from __future__ import annotations
@@ -25,18 +25,22 @@ from urllib.parse import urlencode
 from dashboards.generate import FOLDER
 from dashboards.preview.history import Span
 from dashboards.preview.houses import METER, street
+from dashboards.preview.influx import DATABASE, keeping
 from dashboards.preview.server import remembering
 
-SPAN: Final = Span.of_days(8, end=datetime(2026, 9, 20, 15, 30, tzinfo=UTC).timestamp(), step=240)
-"""A week in which it is sometimes cloudy, and a day before it; until an afternoon."""
+SPAN: Final = Span.of_days(8, end=datetime(2026, 9, 20, 14, 30, tzinfo=UTC).timestamp(), step=240)
+"""A week in which it is sometimes cloudy, and a day before it; until an afternoon with a limited export."""
 
 _WIDTH: Final = 1400
-_VARIABLES: Final[Mapping[str, str]] = MappingProxyType({"site": "home", "device": ".*", "grid_meter": METER})
+_VARIABLES: Final[Mapping[str, str]] = MappingProxyType(
+    {"site": "home", "device": ".*", "grid_meter": METER, "zone": "UTC"}
+)
 _DEVICES: Final[Mapping[str, str]] = MappingProxyType(
     {
         "battery": "victron|givenergy|huawei",
         "ev_charger": "givenergy_evc",
         "clouds": "redback|sessy|izypower",
+        "devices": "victron|huawei|sma|redback",
         "grid": f"{METER}|tariff",
         "inverter": "huawei|sma|deye",
         "site": METER,
@@ -66,14 +70,14 @@ def _served(folder: Path) -> Iterator[str]:
         server.server_close()
 
 
-def _draw(viewer: Path, name: str, prometheus: str, out: Path) -> bool:
-    """Draw one dashboard; return whether every panel could be drawn."""
-    board = (FOLDER / f"{name}.json").read_text(encoding="utf-8")
-    (viewer / "dist" / f"{name}.json").write_text(board, encoding="utf-8")
+def _draw(viewer: Path, source: Path, sources: Mapping[str, str], out: Path) -> bool:
+    """Draw one dashboard from these data sources; return whether every panel could be drawn."""
+    board = source.read_text(encoding="utf-8")
+    (viewer / "dist" / out.with_suffix(".json").name).write_text(board, encoding="utf-8")
     panels = sum(panel["type"] != "row" for panel in json.loads(board)["panels"])
     with _served(viewer / "dist") as address:
-        variables = {**_VARIABLES, "device": _DEVICES.get(name, ".*")}
-        wanted = {"dashboard": f"{name}.json", "prometheus": prometheus, "now": SPAN.end, "width": _WIDTH}
+        variables = {**_VARIABLES, "device": _DEVICES.get(source.stem, ".*")}
+        wanted = {"dashboard": f"{out.stem}.json", "now": SPAN.end, "width": _WIDTH, **sources}
         query = urlencode(wanted | {f"var-{variable}": value for variable, value in variables.items()})
         command = ["node", "picture.mjs", f"{address}/?{query}", str(out), str(_WIDTH), str(panels)]
         return subprocess.run(command, cwd=viewer, check=False).returncode == 0  # noqa: S603  # our own words
@@ -85,13 +89,18 @@ def main() -> int:
     parser.add_argument("viewer", type=Path, help="folder of the built viewer")
     parser.add_argument("folder", type=Path, help="where the pictures go")
     arguments = parser.parse_args()
-    history = street(SPAN)
-    with tempfile.TemporaryDirectory() as scratch, remembering(history, Path(scratch)) as prometheus:
+    history, folder = street(SPAN), arguments.folder.resolve()
+    boards = {path.stem: path for path in FOLDER.glob("*.json")}
+    boards |= {f"{path.stem}_influxdb": path for path in (FOLDER / "influxdb").glob("*.json")}
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        remembering(history, Path(scratch)) as prometheus,
+        keeping(history.points, Path(scratch)) as influx,
+    ):
+        sources = {"prometheus": prometheus.url, "influx": influx.url, "database": DATABASE}
         drawn = [
-            _draw(
-                arguments.viewer, path.stem, prometheus.url, arguments.folder.resolve() / f"{path.stem}.png"
-            )
-            for path in sorted(FOLDER.glob("*.json"))
+            _draw(arguments.viewer, path, sources, folder / f"{name}.png")
+            for name, path in sorted(boards.items())
         ]
     return 0 if all(drawn) else 1
 

@@ -5,11 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import socket
-import subprocess
-import time
-import urllib.parse
-import urllib.request
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,76 +13,23 @@ import pytest
 from dashboards.generate import FOLDER
 from dashboards.preview.history import History
 from dashboards.preview.houses import BEGIN, METER
+from dashboards.preview.influx import InfluxD, keeping
 
 pytestmark = pytest.mark.real_time
 
 BOARD = FOLDER / "influxdb" / "site.json"
 DATASOURCE = {"type": "influxdb", "uid": "${datasource}"}
 DAY_S = 86_400
-DATABASE = "solar"
 
 Panel = dict[str, Any]
 
 
-class InfluxD:
-    """An influxd on this machine, with one database."""
-
-    def __init__(self, port: int) -> None:
-        self.url = f"http://127.0.0.1:{port}"
-
-    def is_up(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"{self.url}/ping", timeout=5):
-                return True
-        except OSError:
-            return False
-
-    def write(self, lines: list[str]) -> None:
-        self._post("/query", urllib.parse.urlencode({"q": f"CREATE DATABASE {DATABASE}"}))
-        for first in range(0, len(lines), 5000):
-            self._post(f"/write?db={DATABASE}&precision=s", "\n".join(lines[first : first + 5000]))
-
-    def ask(self, influxql: str) -> list[dict[str, Any]]:
-        """Return the series of the answer; times are in seconds."""
-        query = urllib.parse.urlencode({"db": DATABASE, "epoch": "s", "q": influxql})
-        with urllib.request.urlopen(f"{self.url}/query?{query}", timeout=30) as answer:
-            (result,) = json.load(answer)["results"]
-        assert "error" not in result, f"{influxql}: {result}"
-        return list(result.get("series", []))
-
-    def _post(self, path: str, body: str) -> None:
-        with urllib.request.urlopen(self.url + path, body.encode(), timeout=30):
-            pass
-
-
 @pytest.fixture(scope="module")
 def influxd(tmp_path_factory: pytest.TempPathFactory, whole_site: History) -> Iterator[InfluxD]:
-    program = shutil.which("influxd")
-    if program is None:
+    if shutil.which("influxd") is None:
         pytest.skip("influxd is not installed (Debian: apt-get install influxdb)")
-    folder = tmp_path_factory.mktemp("influxd")
-    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
-        port, backup = one.getsockname()[1], other.getsockname()[1]
-    configuration = folder / "influx.conf"
-    configuration.write_text(
-        f'reporting-disabled = true\nbind-address = "127.0.0.1:{backup}"\n'
-        f'[meta]\ndir = "{folder}/meta"\n[data]\ndir = "{folder}/data"\nwal-dir = "{folder}/wal"\n'
-        f'[http]\nbind-address = "127.0.0.1:{port}"\nlog-enabled = false\n'
-    )
-    server = InfluxD(port)
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen([program, "run", "-config", configuration], stdout=log, stderr=log)
-        try:
-            until = time.monotonic() + 60
-            while not server.is_up():
-                assert process.poll() is None, (folder / "log").read_text()
-                assert time.monotonic() < until, (folder / "log").read_text()
-                time.sleep(0.05)
-            server.write(whole_site.points)
-            yield server
-        finally:
-            process.terminate()
-            process.wait(timeout=30)
+    with keeping(whole_site.points, tmp_path_factory.mktemp("influxd")) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")

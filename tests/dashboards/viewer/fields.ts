@@ -18,7 +18,7 @@ export const theme = createTheme({ colors: { mode: 'dark' } });
 const STANDARD = ['unit', 'min', 'max', 'decimals', 'displayName', 'thresholds', 'mappings', 'color', 'noValue'];
 const CUSTOM = [
   ...['minWidth', 'width'],
-  ...['axisLabel', 'axisPlacement', 'barAlignment', 'barWidthFactor', 'cellOptions', 'drawStyle', 'fillOpacity'],
+  ...['axisLabel', 'axisPlacement', 'axisSoftMax', 'barAlignment', 'barWidthFactor', 'cellOptions', 'drawStyle', 'fillOpacity'],
   ...['gradientMode', 'hideFrom', 'lineInterpolation', 'lineStyle', 'lineWidth', 'pointSize', 'scaleDistribution'],
   ...['showPoints', 'spanNulls', 'stacking', 'thresholdsStyle', 'transform'],
 ];

@@ -33,7 +33,14 @@ function Numbers({ panel, drawn, width, height }: { panel: any; drawn: Drawn; wi
     });
   const one = (value: FieldDisplay, w: number, h: number) =>
     panel.type === 'stat' ? (
-      <BigValue {...panel.options} value={value.display} width={w} height={h} theme={theme} />
+      <BigValue
+        {...panel.options}
+        value={value.display}
+        width={w}
+        height={h}
+        theme={theme}
+        disableWideLayout={!panel.options.wideLayout}
+      />
     ) : (
       <BarGauge
         {...panel.options}

@@ -1,9 +1,12 @@
-// Asks Prometheus as Grafana's data source does, and gives the answer as data frames.
+// Asks Prometheus or InfluxDB as Grafana's data sources do, and gives the answer as data frames.
 import { type DataFrame, FieldType, type TimeRange, toDataFrame } from '@grafana/data';
 
-import { fill, now, prometheus } from './settings';
+import { database, fill, influx, now, prometheus } from './settings';
 
 const POINTS = 800;
+
+/** How often the simulated devices are scraped, in seconds: the data source's "scrape interval". */
+const SCRAPE = 240;
 
 interface Target {
   refId: string;
@@ -11,6 +14,12 @@ interface Target {
   legendFormat: string;
   instant?: boolean;
   format?: string;
+}
+
+interface InfluxTarget {
+  refId: string;
+  query: string;
+  alias: string;
 }
 
 interface Series {
@@ -57,8 +66,20 @@ function table(target: Target, found: Series[], alone: boolean): DataFrame[] {
  * The frames of one query, which is `alone` in its panel or has others beside it; a panel's `interval` is the shortest
  * step, and steps begin at local midnight.
  */
-export async function frames(target: Target, range: TimeRange, alone: boolean, interval?: string): Promise<DataFrame[]> {
-  const query = fill(target.expr);
+export async function frames(
+  target: Target | InfluxTarget,
+  range: TimeRange,
+  alone: boolean,
+  interval?: string
+): Promise<DataFrame[]> {
+  const [from, to] = [range.from.unix(), range.to.unix()];
+  const shortest = interval === '1d' ? 86_400 : 15;
+  const step = Math.max(shortest, Math.ceil((to - from) / POINTS / 15) * 15);
+  if (!('expr' in target)) {
+    return influxFrames(target, from, to, step);
+  }
+  const rate = Math.max(step + SCRAPE, 4 * SCRAPE);
+  const query = fill(target.expr.replaceAll('$__rate_interval', `${rate}s`));
   if (target.instant) {
     const found = await ask('query', { query, time: String(now) });
     if (target.format === 'table') {
@@ -66,9 +87,6 @@ export async function frames(target: Target, range: TimeRange, alone: boolean, i
     }
     return found.map((series) => frame(target, { ...series, values: [series.value!] }, 60));
   }
-  const [from, to] = [range.from.unix(), range.to.unix()];
-  const shortest = interval === '1d' ? 86_400 : 15;
-  const step = Math.max(shortest, Math.ceil((to - from) / POINTS / 15) * 15);
   const offset = range.to.utcOffset() * 60;
   const aligned = (time: number) => Math.floor((time + offset) / step) * step - offset;
   const found = await ask('query_range', {
@@ -99,4 +117,30 @@ function frame(target: Target, series: Series, step: number): DataFrame {
       },
     ],
   });
+}
+
+async function influxFrames(target: InfluxTarget, from: number, to: number, step: number): Promise<DataFrame[]> {
+  const query = fill(target.query)
+    .replaceAll('$timeFilter', `time >= ${from}s AND time <= ${to}s`)
+    .replaceAll('$__interval', `${step}s`);
+  const asked = new URLSearchParams({ db: database, epoch: 'ms', q: query });
+  const [{ error, series = [] }] = (await (await fetch(`${influx}/query?${asked}`)).json()).results;
+  if (error) {
+    throw new Error(error);
+  }
+  return series.map(({ tags = {}, values }: { tags?: Record<string, string>; values: number[][] }) =>
+    toDataFrame({
+      refId: target.refId,
+      fields: [
+        { name: 'Time', type: FieldType.time, values: values.map(([time]) => time) },
+        {
+          name: 'Value',
+          type: FieldType.number,
+          labels: tags,
+          config: { displayNameFromDS: target.alias.replace(/\$tag_(\w+)/g, (_, tag) => tags[tag] ?? '') },
+          values: values.map(([, value]) => value),
+        },
+      ],
+    })
+  );
 }
