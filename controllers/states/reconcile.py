@@ -146,18 +146,20 @@ class Reconciler:
         """Let a person say what the owner's value is; ends standing back. Raises DeviceError.
 
         With `written`, the device gets it in place of what is found there, whatever that is; so it does where
-        it was not known before whether that is the owner's. An order to charge or discharge is nobody's own:
+        nobody knows whether that is the owner's. An order to charge or discharge is nobody's own:
         in its place, the battery is left to itself.
         """
         value = owners(value)
         async with self.hands, self.device.turn(Deadline.after(EXCHANGE_S, self._clock)):
             await self.keeping.identify(self._clock)
-            kept = self.keeping.of(state)
-            if written or isinstance(kept.baseline, Unknown):
-                found = await self.device.handles[state].observe(Deadline.after(EXCHANGE_S, self._clock))
-                replaced = kept.written if isinstance(found, Unknown) else (found, *kept.written)
-                others = tuple(dict.fromkeys(each for each in replaced if each != value))
-                kept = replace(kept, written=(*others, value), proven=False)
+            kept, handle = self.keeping.of(state), self.device.handles[state]
+            written = written or isinstance(kept.baseline, Unknown)
+            if written or state not in self.keeping.states:
+                found = await handle.observe(Deadline.after(EXCHANGE_S, self._clock))
+                if written or self.settling.is_doubtful(handle, found):
+                    replaced = kept.written if isinstance(found, Unknown) else (found, *kept.written)
+                    others = tuple(dict.fromkeys(each for each in replaced if each != value))
+                    kept = replace(kept, written=(*others, value), proven=False)
             elif kept.written and not isinstance(kept.baseline, Unknown | None):
                 # Where a write of ours was lost, what stood there before us is nobody's new wish.
                 kept = replace(kept, written=tuple(dict.fromkeys((kept.baseline, *kept.written))))

@@ -81,6 +81,12 @@ class Settling:
             owed=None if kept.proven or not handle.promise.blind else kept.value,
         )
 
+    def is_doubtful(self, handle: Handle, found: Value | Unknown) -> bool:
+        """Return whether what is found may be ours, although the journal knows nothing of it."""
+        if isinstance(found, Unknown) or handle.promise.key in self.keeping.states:
+            return False
+        return any(handle.equal(value, found) for value in self.ours.get(handle.promise.key, ()))
+
     def note(self, handle: Handle, demand: Demand, observed: Value | Unknown) -> None:
         """Keep in mind what was read, and since when it is not what it shall be."""
         now = self.time.now()

@@ -204,14 +204,17 @@ class Weather(RuleBasedStateMachine):
 
     def ask(self, work: Coroutine[Any, Any, Any], *reasons: RefusalReason) -> Any:
         """Let a person ask for something, which may be refused for these reasons."""
-        result = None
+        result = self.answer(work, *reasons)
+        self.reconcile()
+        return result
+
+    def answer(self, work: Coroutine[Any, Any, Any], *reasons: RefusalReason) -> Any:
         try:
-            result = self.run(work)
+            return self.run(work)
         except Refused as refused:
             if refused.reason not in reasons:
                 raise
-        self.reconcile()
-        return result
+            return None
 
     @rule(watts=st.sampled_from(["0W", "300W", "2kW", "90kW"]), hours=st.sampled_from([0.01, 1.0, 24.0]))
     def a_person_limits(self, watts: str, hours: float) -> None:
@@ -237,10 +240,11 @@ class Weather(RuleBasedStateMachine):
         command = Command(
             device="roof", action=Action.LIMIT_EXPORT, parameters={"limit": f"{value.watts:.0f}W"}
         )
-        if self.ask(self.people.set_baseline(command), RefusalReason.DEVICE) is not None:
+        if self.answer(self.people.set_baseline(command), RefusalReason.DEVICE) is not None:
             kept = self.controller.reconcilers["roof"].keeping.of("export_limit")
             if kept.written or self.device.export.value == value:
                 self.owner = value
+        self.reconcile()
 
     @rule(
         ahead=st.sampled_from([0, 600, 7200]), lasts=st.sampled_from(["1m", "1h", "3h"]), charge=st.booleans()

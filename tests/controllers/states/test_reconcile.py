@@ -235,6 +235,21 @@ async def test_a_missing_journal_makes_a_value_of_ours_doubtful(bench: Any) -> N
     assert bench.device.export.writes == []
 
 
+async def test_who_says_what_is_his_after_the_journal_was_lost_gets_it(bench: Any) -> None:
+    """Else the limit that we have forgotten was taken for the newer word of the owner, for good."""
+    bench.ours = {"export_limit": (Limit(500), Limit(0))}
+    bench.device.export.value = Limit(500)
+    bench.restart()
+    await bench.reconciler.set_baseline("export_limit", Limit(800))
+    await bench.later()
+    assert bench.device.export.value == Limit(800)
+
+    await bench.ask(Limit(0))
+    assert bench.device.export.value == Limit(0)
+    await bench.ask(None)
+    assert bench.device.export.value == Limit(800)
+
+
 async def test_a_journal_that_is_there_tells_the_owners_value_from_ours(bench: Any) -> None:
     bench.ours = {"export_limit": (Limit(0),)}
     bench.restart()
