@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from sunhelm.devices.amounts import parse_amount
-from sunhelm.devices.families import FAMILIES, load_family
+from sunhelm.devices.families import FAMILIES, RegisterFamily, load_family
 
 Rule = dict[str, Any]
 
@@ -149,3 +149,15 @@ def test_staleness_knows_which_groups_are_read_with_every_scrape(alerts: list[Ru
                 patience_s = 15 * 60
             assert 2 * period_s < patience_s, group
             assert period_s > 0 or patience_s == 15 * 60, group
+
+
+def test_what_an_alert_asks_of_registers_is_read_in_the_usual_profile(alerts: list[Rule]) -> None:
+    asked = {metric for rule in alerts for metric in re.findall(r"solar_[a-z0-9_]+", rule["expr"])}
+    core, full = set(), set()
+    for family in map(load_family, FAMILIES):
+        for part in family.spec.parts if isinstance(family, RegisterFamily) else ():
+            for register in family.map_of(part).registers:
+                metrics = {quantity.metric for quantity in (register.quantity, register.code) if quantity}
+                (core if register.profile == "core" else full).update(metrics)
+    assert asked & core
+    assert not asked & (full - core)
