@@ -44,26 +44,43 @@ class House:
     import_a: float | None = None
 
 
-def house_of(values: Values, taken_at: float) -> House:
-    """Return what a reading says of the house. Raises Implausible."""
+def house_of(values: Values, taken_at: float, *, has_battery: bool = False) -> House:
+    """Return what a reading says of the house. Raises Implausible.
+
+    With `has_battery`, an earlier reading told of one.
+    """
     for key, value in values.items():
         if not math.isfinite(value) or abs(value) > MOST_W:
             raise Implausible(f"{key[0]} is {value:g}")
     load = values.get(("load_power",))
     if load is not None and load < 0:
         raise Implausible(f"load_power is {load:g} W")
-    return House(taken_at=taken_at, spare_w=_spare(values, load), import_a=_import(values))
+    return House(
+        taken_at=taken_at, spare_w=_spare(values, load, has_battery=has_battery), import_a=_import(values)
+    )
 
 
-def _spare(values: Values, load: float | None) -> float | None:
-    """Return PV less loads; where one of them is missing, what goes to the grid and the battery."""
+def tells_of_battery(values: Values) -> bool:
+    """Return whether a reading tells what a battery does."""
+    return ("battery_power",) in values
+
+
+def _spare(values: Values, load: float | None, *, has_battery: bool) -> float | None:
+    """Return PV less loads; where one of them is missing, what goes to the grid and the battery.
+
+    Raises Implausible without the power of a battery that is there.
+    """
     pv, grid = values.get(("pv_power",)), values.get(("grid_power",))
     phases = [value for key, value in values.items() if key[0] == "grid_phase_power"]
     if grid is None and phases:
         grid = sum(phases)
     if pv is not None and load is not None:
         return max(0.0, pv) - load
-    return None if grid is None else -grid - values.get(("battery_power",), 0.0)
+    if grid is None:
+        return None
+    if has_battery and not tells_of_battery(values):
+        raise Implausible("the battery's power is missing, and the grid alone does not tell what is spare")
+    return -grid - values.get(("battery_power",), 0.0)
 
 
 def _import(values: Values) -> float | None:

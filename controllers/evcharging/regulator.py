@@ -15,7 +15,14 @@ import structlog
 
 from controllers.claims.demand import Demand
 from controllers.evcharging.decision import Command, Decision, Limit, decide
-from controllers.evcharging.house import House, Implausible, house_of, sighted, watts_an_ampere
+from controllers.evcharging.house import (
+    House,
+    Implausible,
+    house_of,
+    sighted,
+    tells_of_battery,
+    watts_an_ampere,
+)
 from controllers.evcharging.memory import Memory
 from controllers.evcharging.noticing import noticed
 from controllers.evcharging.readings import NoReading, Readings
@@ -98,6 +105,7 @@ class Regulator:
         self._chosen = None if recalled is None else recalled.mode
         self._serial = "" if recalled is None else recalled.serial
         self._identified = False
+        self._has_battery = False
         self._woken = asyncio.Event()
         self._last_mode: EvMode | None = None
         name = reconciler.device.name
@@ -225,7 +233,8 @@ class Regulator:
             return None
         try:
             reading = await self._readings.read(Deadline.after(_HOUSE_S, self._surroundings.clock))
-            house = house_of(reading.values, self.now - reading.age_s)
+            self._has_battery |= tells_of_battery(reading.values)
+            house = house_of(reading.values, self.now - reading.age_s, has_battery=self._has_battery)
         except (NoReading, Implausible) as error:
             if not self.shown.house_failing:
                 _log.warning("house_lost", device=self.name, reason=str(error))

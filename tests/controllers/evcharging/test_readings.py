@@ -88,6 +88,17 @@ def test_powers_become_what_is_to_spare_and_what_is_taken(
     assert house.import_a == import_a
 
 
+def test_what_is_spare_is_not_known_without_the_battery_that_was_there_before() -> None:
+    """One that discharges unseen would go on into the vehicle: the grid alone shows nothing of it."""
+    balanced = {("grid_power",): 0.0, ("pv_power",): 500.0}
+
+    with pytest.raises(Implausible, match="battery"):
+        house_of(balanced, 0.0, has_battery=True)
+    assert house_of(balanced, 0.0).spare_w == 0
+    assert house_of({**balanced, ("battery_power",): 3000.0}, 0.0, has_battery=True).spare_w == -3000
+    assert house_of({**balanced, ("load_power",): 3500.0}, 0.0, has_battery=True).spare_w == -3000
+
+
 @pytest.mark.parametrize("value", [math.nan, math.inf, -1e9])
 def test_powers_that_cannot_be_are_refused(value: float) -> None:
     with pytest.raises(Implausible):

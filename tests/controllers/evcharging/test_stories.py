@@ -36,6 +36,7 @@ class Readings:
     fails: bool = False
     age_s: float = 0.0
     changed: dict[tuple[str, ...], float] = field(default_factory=dict)
+    missing: set[tuple[str, ...]] = field(default_factory=set)
 
     def __call__(self, section: Any, site: Any) -> Readings:
         return self
@@ -49,7 +50,8 @@ class Readings:
             ("load_power",): load,
             ("grid_power",): self.import_w,
         }
-        return HouseReading({**values, **self.changed}, self.age_s)
+        values |= self.changed
+        return HouseReading({key: values[key] for key in values.keys() - self.missing}, self.age_s)
 
     async def close(self) -> None:
         return None
@@ -114,6 +116,20 @@ def test_readings_that_cannot_be_count_as_none(told: Any, name: str, value: floa
     async def story(it: Told) -> None:
         it.readings.changed = {(name,): value}
         assert await it.periods(3) == [STOP]
+        assert it.street.regulator.shown.house_failing == "implausible"
+
+    told(story)
+
+
+def test_a_battery_that_is_not_told_any_more_is_not_taken_for_one_that_rests(told: Any) -> None:
+    """Load and battery are missing at once where one of them is worked out from the other."""
+
+    async def story(it: Told) -> None:
+        it.readings.changed = {("grid_power",): 0.0, ("battery_power",): 2000.0}
+        it.readings.missing = {("load_power",)}
+        assert await it.periods(1) == [limit(6)]
+        it.readings.missing |= {("battery_power",)}
+        assert await it.periods(4) == [STOP]
         assert it.street.regulator.shown.house_failing == "implausible"
 
     told(story)
