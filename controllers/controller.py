@@ -280,7 +280,7 @@ class Controller:
         own = tuple(device.handles)
 
         def asked() -> Mapping[str, Demand]:
-            return self.ledger.demands(config, own, self.time.now(), ramped)
+            return self._standing().demands(config, own, self.time.now(), ramped)
 
         mode = ModeHandle()
         reconciler = Reconciler(
@@ -311,6 +311,15 @@ class Controller:
             *errands,
             regulator=regulator,
         )
+
+    def _standing(self) -> Ledger:
+        """Return the ledger; while the journal takes nothing, as time alone has made it since.
+
+        What ends by itself ends: a full disk must not force a battery for longer than somebody asked.
+        """
+        if not self.journal.failing:
+            return self.ledger
+        return after_time(self.ledger, self.time.now(), self.clock.time())
 
     def _regulator(self, config: DeviceConfig, reconciler: Reconciler) -> Regulator | None:
         """Return what regulates a charger; one that is not regulated any more gets back what it had."""

@@ -14,7 +14,7 @@ from typing import Final
 import structlog
 
 from controllers.claims.demand import Demand
-from controllers.journal.journal import Journal
+from controllers.journal.journal import Journal, JournalError
 from controllers.journal.records import Kept
 from controllers.states.budget import Budget
 from controllers.states.curtailment import owners
@@ -110,21 +110,28 @@ class Reconciler:
     async def reconcile(self) -> float | None:
         """Bring the device to what is asked, as far as that is possible now.
 
-        Returns after how many seconds to look again; None when not before something is asked.
+        Returns after how many seconds to look again; None when not before something is asked. Raises
+        JournalError when the journal took something not; the other states are looked after then.
         """
         demands = self._asked()
         if not self._concerned(demands):
             return None
         error: DeviceError | None = None
+        unnoted: JournalError | None = None
         try:
             async with self.hands, self.device.turn(Deadline.after(EXCHANGE_S, self._clock)):
                 await self.keeping.identify(self._clock)
                 for state, handle in self.device.handles.items():
-                    error = await self._try(handle, demands.get(state, Demand())) or error
+                    try:
+                        error = await self._try(handle, demands.get(state, Demand())) or error
+                    except JournalError as raised:
+                        unnoted = raised  # another state may be one to give back all the same
                     if isinstance(error, Unreachable | Busy | Asleep):
                         break
         except DeviceError as raised:
             error = raised
+        if unnoted is not None:
+            raise unnoted
         return self._next_look(error)
 
     async def observe(self, state: str) -> Value | Unknown:

@@ -11,6 +11,7 @@ import structlog
 
 from controllers.claims.demand import Demand
 from controllers.journal import records
+from controllers.journal.journal import JournalError
 from controllers.journal.records import Kept
 from controllers.journal.values import words
 from controllers.states.curtailment import Adopt, Forget, Purpose, StandBack, State, Step, Write, decide
@@ -21,7 +22,7 @@ from controllers.states.statuses import Observer, Status
 from controllers.states.writing import EXCHANGE_S, Outcome, Result, write_and_prove
 from controllers.steady import SteadyTime
 from sunhelm.devices.clock import Clock, Deadline
-from sunhelm.devices.control import UNKNOWN, Charge, Discharge, Handle, Proof, Rung, Unknown, Value
+from sunhelm.devices.control import UNKNOWN, Charge, Discharge, Handle, Proof, Rung, Storage, Unknown, Value
 
 _MOST_STEPS: Final = 4
 _LASTING: Final = ("changed_by_someone_else", "keeps_forgetting")
@@ -179,7 +180,12 @@ class Settling:
         assert serial is not None
         intent = records.put_act(act, self.device, serial, promise, write=step, now=now)
         kept = replace(kept, written=written, proven=False, written_at=now)
-        await self.keeping.keep(state, kept, intent)
+        try:
+            await self.keeping.keep(state, kept, intent)
+        except JournalError:
+            if step.purpose is not Purpose.RESTORE or promise.storage is not Storage.VOLATILE:
+                raise
+            return await self._give_back(handle, step)
         self.keeping.changed(promise, step.purpose, now)
         renewing = step.purpose is Purpose.RENEW
         outcome = await write_and_prove(handle, step.value, self.clock, renewing=renewing)
@@ -199,6 +205,25 @@ class Settling:
             value=words(step.value),
             replacing=words(step.replacing),
             purpose=step.purpose.value,
+            outcome=outcome.result.value,
+            reason=outcome.reason,
+        )
+        return outcome
+
+    async def _give_back(self, handle: Handle, step: Write) -> Outcome:
+        """Restore what the journal says is owed, although it cannot note that.
+
+        It goes on saying so, and whoever reads it finds the owner's value there already. What survives a
+        power cut, and what begins, waits for the journal.
+        """
+        outcome = await write_and_prove(handle, step.value, self.clock)
+        state = handle.promise.key
+        self.observer.ended(self.device, state, outcome)
+        _log.warning(
+            "given_back_unnoted",
+            device=self.device,
+            state=state,
+            value=words(step.value),
             outcome=outcome.result.value,
             reason=outcome.reason,
         )
