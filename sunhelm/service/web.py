@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -133,10 +134,17 @@ class WebServer:
                 await site.start()
             except OSError as error:
                 await self._runner.cleanup()
-                raise ListenError(f"cannot listen on {address}: {error.strerror or error}") from error
+                raise ListenError(f"cannot listen on {address}: {_reason(error)}") from error
         for url in self.urls:
             _log.info("listening", url=url)
 
     async def stop(self) -> None:
         """Take no more requests, and end those that are under way: by themselves for a while, then not."""
         await self._runner.cleanup()
+
+
+def _reason(error: OSError) -> str:
+    """Return why an address cannot be used, without the address: asyncio puts it into the text again."""
+    if error.errno is not None and error.errno > 0:  # those of a look-up of names are negative
+        return os.strerror(error.errno)
+    return str(error.strerror or error)
