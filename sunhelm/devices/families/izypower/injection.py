@@ -23,19 +23,23 @@ class InjectionLimit:
     """Whether injection is blocked, and above which power; implements `Handle`.
 
     The cloud wants the limit as a negative number: what a positive one does is not known, and none is sent.
-    Both members go together. The number behind a blocking that is off is put back with it.
+    Both members go together. The number behind a blocking that is off is put back with it, and so is a limit
+    of the owner's that is none of our steps.
     """
 
     promise: Promise
     desk: Desk
     _dormant: int | None = None
+    _odd: int | None = None
 
     def check(self, value: Value) -> None:
         as_limit(self.promise, value)
 
     def equal(self, wanted: Value, observed: Value) -> bool:
         if isinstance(wanted, Limit) and isinstance(observed, Limit):
-            return _threshold(wanted) == _threshold(observed)
+            return (
+                0 <= int(wanted.watts) - int(observed.watts) < _STEP_W
+            )  # stricter by its rounding, never looser
         return wanted == observed
 
     async def observe(self, deadline: Deadline) -> PowerLimit | Unknown:
@@ -52,8 +56,11 @@ class InjectionLimit:
         blocked, threshold = await self._read(deadline)
         if blocked is False and threshold is not None and threshold <= 0:
             self._dormant = threshold
+        if threshold is not None and threshold <= 0 and threshold % _STEP_W:
+            self._odd = threshold  # not by our hand
         if isinstance(limit, Limit):
-            body = {"isControl": True, "feedThreshold": _threshold(limit)}
+            found = -int(limit.watts)
+            body = {"isControl": True, "feedThreshold": found if found == self._odd else _threshold(limit)}
         else:
             found = threshold if self._dormant is None else self._dormant
             behind = _DEFAULT_W if found is None or found > 0 else found

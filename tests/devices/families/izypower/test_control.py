@@ -64,6 +64,23 @@ def test_a_limit_of_injection_is_a_negative_number_and_goes_back_as_it_was(at_ho
     at_home(program)
 
 
+def test_a_limit_of_the_owner_that_is_none_of_our_steps_comes_back_as_it_was(at_home: AtHome) -> None:
+    async def program(home: Any) -> None:
+        house, device = home.cloud.house, home.control()
+        house.blocking, house.threshold = True, -320
+        handle = device.handles["export_limit"]
+        before, now = await put(home, "export_limit", Limit(300), device)
+        assert (before, now) == (Limit(320), Limit(300))
+        assert not handle.equal(Limit(300), before)  # 20 W more is not what was asked for
+        await put(home, "export_limit", Limit(0), device)
+        _, now = await put(home, "export_limit", before, device)
+        assert (now, house.blocking, house.threshold) == (Limit(320), True, -320)
+        _, now = await put(home, "export_limit", Limit(345), device)
+        assert now == Limit(300)
+
+    at_home(program)
+
+
 def test_a_threshold_that_is_positive_is_not_taken_for_a_limit(at_home: AtHome) -> None:
     async def program(home: Any) -> None:
         house, device = home.cloud.house, home.control()
