@@ -59,8 +59,8 @@ class InjectionLimit:
         if threshold is not None and threshold <= 0 and threshold % _STEP_W:
             self._odd = threshold  # not by our hand
         if isinstance(limit, Limit):
-            found = -int(limit.watts)
-            body = {"isControl": True, "feedThreshold": found if found == self._odd else _threshold(limit)}
+            exact = -int(limit.watts)
+            body = {"isControl": True, "feedThreshold": exact if exact == self._odd else _threshold(limit)}
         else:
             found = threshold if self._dormant is None else self._dormant
             behind = _DEFAULT_W if found is None or found > 0 else found
