@@ -11,6 +11,7 @@ import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Generic, Protocol, TypeVar
 
@@ -30,6 +31,18 @@ _TICK_S = 1e-6  # a rest shorter than this is rounding
 _BUSY_S = (0.1, 1.0)  # first and longest wait after a device says that it is busy
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Spacing:
+    """A kind of request, by its name, and the least seconds from one to the next, whoever sends them."""
+
+    name: str
+    apart_s: float
+
+
+AT_ONCE = Spacing("", 0.0)
+"""What most requests need: nothing between them but the device's pause."""
 
 
 class WireError(Exception):
@@ -118,12 +131,18 @@ class Exchanges(Generic[ConnectionT]):
                     endpoint.release()
 
     async def run(
-        self, ask: Callable[[ConnectionT], Awaitable[Answer]], deadline: Deadline, *, repeat: bool
+        self,
+        ask: Callable[[ConnectionT], Awaitable[Answer]],
+        deadline: Deadline,
+        *,
+        repeat: bool,
+        spacing: Spacing = AT_ONCE,
     ) -> Answer:
         """Return what `ask` returns, on a connection that is ready for it.
 
         With `repeat`, a request whose answer was lost or wrong is sent once more and one that the device is
-        too busy for again and again, all within the deadline. Raises what `RegisterLink.read` raises.
+        too busy for again and again, all within the deadline. Raises what `RegisterLink.read` raises, and
+        Busy when its `spacing` from the last of its kind is not over within the deadline.
         """
         endpoint = self._held
         if endpoint is None:
@@ -133,9 +152,9 @@ class Exchanges(Generic[ConnectionT]):
         not_before = self._clock.monotonic()
         async with endpoint.request(deadline):
             while True:
-                connection = await self._ready(endpoint, deadline, not_before)
+                connection = await self._ready(endpoint, deadline, not_before, spacing)
                 try:
-                    return await self._ask(connection, ask, endpoint, deadline)
+                    return await self._ask(connection, ask, endpoint, deadline, spacing)
                 except Busy:
                     pause = next(busy)
                     if not repeat or pause >= deadline.remaining():
@@ -146,23 +165,6 @@ class Exchanges(Generic[ConnectionT]):
                     if not tries or deadline.passed:
                         raise
                 self.statistics.retries += 1
-
-    async def spaced(self, name: str, apart_s: float, deadline: Deadline) -> None:
-        """Return when that request, by its name, may be sent again, and note that it is.
-
-        A control process that comes meanwhile goes first. Raises Busy when it is not within the deadline.
-        """
-        endpoint = self._held
-        if endpoint is None:
-            raise RuntimeError(f"{self.where}: an exchange happens in a turn: async with link.turn(deadline)")
-        while (wait := apart_s - endpoint.since_asked_s(name)) > _TICK_S:
-            if wait > deadline.remaining():
-                raise Busy(
-                    f"{self.where}: request {name} may be sent every {apart_s:g} s, again in {wait:.2g} s"
-                )
-            await self._rest(endpoint, wait)
-            await self._keep_turn(endpoint, deadline)
-        endpoint.asked(name)
 
     async def close(self) -> None:
         """Close the connection; harmless when there is none."""
@@ -176,10 +178,11 @@ class Exchanges(Generic[ConnectionT]):
         ask: Callable[[ConnectionT], Awaitable[Answer]],
         endpoint: Endpoint,
         deadline: Deadline,
+        spacing: Spacing,
     ) -> Answer:
         limit = min(self._pacing.timeout, deadline.remaining())
         self.statistics.requests += 1
-        endpoint.exchanged()
+        endpoint.exchanged(spacing.name)
         try:
             with device_errors(self.where, limit):
                 async with asyncio.timeout(limit):
@@ -197,11 +200,13 @@ class Exchanges(Generic[ConnectionT]):
             await self.close()
             raise
         finally:
-            endpoint.exchanged()
+            endpoint.exchanged(spacing.name)  # it arrived after it was sent: nobody knows how long after
         self._backoff.succeeded()
         return answer
 
-    async def _ready(self, endpoint: Endpoint, deadline: Deadline, not_before: float) -> ConnectionT:
+    async def _ready(
+        self, endpoint: Endpoint, deadline: Deadline, not_before: float, spacing: Spacing
+    ) -> ConnectionT:
         """Return a connection when the turn is ours and the device has had its pauses."""
         while True:
             await self._keep_turn(endpoint, deadline)
@@ -209,8 +214,15 @@ class Exchanges(Generic[ConnectionT]):
             if connection is not None and not connection.usable:
                 await self.close()
                 connection = None
+            apart = spacing.apart_s - endpoint.since_asked_s(spacing.name)
+            if apart > max(_TICK_S, deadline.remaining()):
+                raise Busy(
+                    f"{self.where}: request {spacing.name} may be sent every {spacing.apart_s:g} s, "
+                    f"again in {apart:.2g} s"
+                )
             wait = max(
                 not_before - self._clock.monotonic(),
+                apart,
                 self._backoff.remaining()
                 if connection is None
                 else self._pacer.due_in(endpoint.since_exchange_s()),

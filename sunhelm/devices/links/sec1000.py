@@ -17,7 +17,7 @@ import structlog
 from sunhelm.devices.clock import Deadline
 from sunhelm.devices.errors import Busy, DeviceError, Rejected
 from sunhelm.devices.links.base import LinkStatistics
-from sunhelm.devices.links.exchange import Exchanges, WireError
+from sunhelm.devices.links.exchange import Exchanges, Spacing, WireError
 from sunhelm.devices.links.line import Line
 from sunhelm.devices.links.tcp import HungUp, TcpConnection
 from sunhelm.devices.links.trace import trace
@@ -100,7 +100,7 @@ class Sec1000Link:
         if command not in self.commands:
             raise ValueError(f"command {command:#04x} is not one that this link may send")
         name = f"{command:02x}"
-        await self._exchanges.spaced(name, self._spacing.get(name, 0.0), deadline)
+        spacing = Spacing(name, self._spacing.get(name, 0.0))
 
         async def once(connection: TcpConnection) -> bytes:
             try:
@@ -111,7 +111,7 @@ class Sec1000Link:
                 raise Rejected(f"{self._exchanges.where}: command {name}: {error}") from error
 
         try:
-            reply = await self._exchanges.run(once, deadline, repeat=False)
+            reply = await self._exchanges.run(once, deadline, repeat=False, spacing=spacing)
         except DeviceError as error:
             trace(f"command {name}", error=error)
             raise

@@ -232,9 +232,14 @@ class Endpoint:
         async with self._request:
             pass
 
-    def exchanged(self) -> None:
-        """Note that the device is being spoken to, or has just answered."""
+    def exchanged(self, name: str = "") -> None:
+        """Note that the device is being spoken to, or has just answered.
+
+        `name` is that of a request which the device does not want too often.
+        """
         self._exchanged_at = self._now()
+        if name:
+            self._asked_at[name] = self._exchanged_at
         self._record()
 
     @property
@@ -249,13 +254,8 @@ class Endpoint:
         """Return the seconds since any process spoke to the device; infinite when none is known to have."""
         return self._since(self._exchanged_at)
 
-    def asked(self, name: str) -> None:
-        """Note that a request is being sent which the device does not want too often."""
-        self._asked_at[name] = self._now()
-        self._record()
-
     def since_asked_s(self, name: str) -> float:
-        """Return the seconds since any process sent that request; infinite when none is known to have."""
+        """Return the seconds since any process had that request out; infinite when none is known to have."""
         return self._since(self._asked_at.get(name))
 
     def _since(self, moment: float | None) -> float:

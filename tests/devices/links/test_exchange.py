@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -15,7 +15,7 @@ import pytest
 from sunhelm.devices.clock import Deadline
 from sunhelm.devices.errors import Busy, DeviceError, Malformed, Rejected, TimedOut, Unreachable
 from sunhelm.devices.families.spec import Pacing
-from sunhelm.devices.links.exchange import Exchanges, WireError
+from sunhelm.devices.links.exchange import Exchanges, Spacing, WireError
 from sunhelm.devices.links.line import Line
 from sunhelm.devices.links.lockfile import LockFile, Record
 from sunhelm.devices.links.turns import Turns
@@ -390,16 +390,39 @@ async def test_a_reader_that_spaces_a_request_lets_control_in(wire: Wire, tmp_pa
     control = Turns(tmp_path, role="control", boot_clock=boot)
     link = exchanges(wire, turns=Turns(tmp_path, boot_clock=boot))
     deadline = Deadline.after(60, wire.clock)
+    spacing = Spacing("0b", 5)
     async with link.turn(deadline):
-        await link.spaced("0b", 5, deadline)
+        await link.run(wire.ask, deadline, repeat=False, spacing=spacing)
         came = asyncio.create_task(writing(control, wire))
-        await link.spaced("0b", 5, deadline)
-        wire.note("spaced")
+        await link.run(wire.ask, deadline, repeat=False, spacing=spacing)
         await came
         with pytest.raises(Busy, match=r"request 0b may be sent every 5 s, again in 5 s"):
-            await link.spaced("0b", 5, Deadline.after(4, wire.clock))
+            await link.run(wire.ask, Deadline.after(4, wire.clock), repeat=False, spacing=spacing)
     assert wire.named("write")[0] <= 0.1
-    assert wire.named("spaced") == [5]
+    assert wire.named("ask") == [0, 5]
+
+
+async def test_a_request_is_spaced_from_when_the_last_one_was_out_at_the_latest(
+    wire: Wire, tmp_path: Path
+) -> None:
+    """A SEC1000S that is asked too fast hangs, and what delays a request on its way must not cause that."""
+
+    async def slow(_socket: Socket) -> str:
+        await wire.clock.sleep(0.9)
+        return "fine"
+
+    boot = wire.clock.monotonic
+    turns = [Turns(tmp_path, boot_clock=boot) for _ in range(2)]
+    links = [exchanges(wire, turns=each, pause="2s", settle="0.7s") for each in turns]
+    wire.answers = [slow, RuntimeError("lost"), slow]
+    spacing = Spacing("0b", 5)
+    for link in (*links, *links):
+        deadline = Deadline.after(60, wire.clock)
+        async with link.turn(deadline):
+            with suppress(RuntimeError):
+                await link.run(wire.ask, deadline, repeat=False, spacing=spacing)
+    asked = wire.named("ask")
+    assert [later - earlier for earlier, later in pairwise(asked)] == pytest.approx([6.6, 5.0, 6.6])
 
 
 async def test_a_reader_that_gets_no_turn_back_is_busy_and_may_ask_again_later(
