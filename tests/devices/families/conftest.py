@@ -1,9 +1,11 @@
-"""A family of the tests' own, and a link that answers from memory."""
+"""A family of the tests' own, a link that answers from memory, and homes beside simulated clouds."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,17 +17,22 @@ from controllers.claims.claims import Terms
 from controllers.config import Configuration
 from controllers.controller import Controller
 from controllers.intake.alerts import Alert, Status
-from controllers.journal.journal import Journal
+from controllers.journal.journal import Journal, JournalError, Statement
 from controllers.policy.policies import AlertmanagerSection, HeartbeatSection, Policies, Policy
 from sunhelm.devices.clock import Deadline
-from sunhelm.devices.control import Action, Limit
+from sunhelm.devices.control import Action, ControlledDevice, Limit
 from sunhelm.devices.controlled import open_controlled
+from sunhelm.devices.device import Device
 from sunhelm.devices.device_config import DeviceConfig
 from sunhelm.devices.errors import DeviceError, Rejected
+from sunhelm.devices.families import Accounts
 from sunhelm.devices.families.base import RegisterFamily, Surroundings
 from sunhelm.devices.families.register_source import RegisterSource
 from sunhelm.devices.families.spec import FamilySpec
 from sunhelm.devices.links.base import LinkStatistics, Span, Table
+from sunhelm.devices.site import Site, load_site
+from sunhelm.simulator.plant import Plant
+from sunhelm.simulator.virtual_time import VirtualClock, VirtualLoop
 
 
 @dataclass
@@ -111,6 +118,15 @@ __all__ = ["MemoryLink", "Table"]
 _ALERT = "FeedInPriceNegative"
 
 
+class InstantJournal(Journal):
+    """A journal on the disk that takes none of the virtual time, however slow the disk is."""
+
+    async def commit(self, *statements: Statement) -> None:
+        error = self._transaction(statements)
+        if error is not None:
+            raise JournalError(str(error))
+
+
 class Nobody:
     """Counts nothing."""
 
@@ -177,6 +193,102 @@ class Curtailed:
 
 
 @pytest.fixture
-def curtailed() -> Callable[[Any, Journal], Curtailed]:
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    journal = InstantJournal(tmp_path / "state")
+    yield journal
+    journal.close()
+
+
+@pytest.fixture
+def curtailed(journal: Journal) -> Callable[[Any], AbstractAsyncContextManager[Curtailed]]:
     """Put a controller that hears of a negative price into a home whose device is called roof."""
-    return Curtailed.of
+
+    @asynccontextmanager
+    async def curtailed(home: Any) -> AsyncIterator[Curtailed]:
+        house = Curtailed.of(home, journal)
+        running = asyncio.create_task(house.controller.run())
+        try:
+            yield house
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+            for loop in house.controller.fleet.loops.values():
+                await loop.reconciler.device.close()
+
+    return curtailed
+
+
+@dataclass
+class CloudHome:
+    """A simulated account whose time goes by, and its devices opened for control or for reading."""
+
+    clock: VirtualClock
+    plant: Plant
+    cloud: Any
+    site: Site
+    patience_s: float
+    opened: list[ControlledDevice | Device] = field(default_factory=list)
+
+    def control(self, name: str = "roof") -> ControlledDevice:
+        device = open_controlled(self.site.devices[name], self.site, clock=self.clock)
+        self.opened.append(device)
+        return device
+
+    def reader(self, name: str = "roof", accounts: Accounts | None = None) -> Device:
+        device = Device(self.site.devices[name], self.site, clock=self.clock, accounts=accounts)
+        self.opened.append(device)
+        return device
+
+    def deadline(self, seconds: float | None = None) -> Deadline:
+        return Deadline.after(self.patience_s if seconds is None else seconds, self.clock)
+
+    async def live(self) -> None:
+        while True:
+            await self.clock.sleep(1)
+            self.plant.advance(self.clock.time() - self.plant.time)
+            self.cloud.update()
+
+
+@pytest.fixture
+def beside_cloud(tmp_path: Path) -> Callable[..., None]:
+    """Run a program in virtual time beside a simulated account: `beside_cloud(program, cloud_of, site_of)`.
+
+    `cloud_of` makes the cloud of a plant and a clock; `site_of` says what the site file has of it, once it
+    can be reached.
+    """
+
+    async def run(
+        program: Callable[[CloudHome], Awaitable[None]],
+        cloud_of: Callable[[Plant, VirtualClock], Any],
+        site_of: Callable[[Any], Mapping[str, Any]],
+        start: float,
+        patience_s: float,
+    ) -> None:
+        clock = VirtualClock(start - asyncio.get_running_loop().time())
+        plant = Plant(seed=3, start=start)
+        cloud = cloud_of(plant, clock)
+        await cloud.open("127.0.0.1", 0)
+        (tmp_path / "sunhelm.yml").write_text(json.dumps(site_of(cloud)))
+        home = CloudHome(clock, plant, cloud, load_site(tmp_path / "sunhelm.yml").site, patience_s)
+        life = asyncio.create_task(home.live())
+        try:
+            await program(home)
+        finally:
+            life.cancel()
+            await asyncio.gather(life, return_exceptions=True)
+            for device in home.opened:
+                await device.close()
+            await cloud.close()
+
+    def beside_cloud(
+        program: Callable[[CloudHome], Awaitable[None]],
+        cloud_of: Callable[[Plant, VirtualClock], Any],
+        site_of: Callable[[Any], Mapping[str, Any]],
+        *,
+        start: float,
+        patience_s: float = 30.0,
+    ) -> None:
+        with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+            runner.run(run(program, cloud_of, site_of, start, patience_s))
+
+    return beside_cloud

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -14,15 +13,11 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from sunhelm.devices.clock import Deadline
-from sunhelm.devices.control import ControlledDevice
-from sunhelm.devices.controlled import open_controlled
 from sunhelm.devices.device import Device
-from sunhelm.devices.families import Accounts
-from sunhelm.devices.site import Site, load_site
+from sunhelm.devices.site import load_site
 from sunhelm.simulator.faces.redback import CLIENT_ID, EMAIL, PASSWORD, SECRET, RedbackCloud
 from sunhelm.simulator.plant import Plant
-from sunhelm.simulator.virtual_time import VirtualClock, VirtualLoop
+from sunhelm.simulator.virtual_time import VirtualClock
 
 SERIAL = "RB21011500000071"
 SITE = "S7c01d2e94a6f3"
@@ -110,87 +105,47 @@ def open_device(cloud: Cloud, clock: Any, tmp_path: Path) -> OpenDevice:
     return open_device
 
 
-@dataclass
-class Home:
-    """A simulated account whose time goes by, and its devices opened for control or for reading."""
-
-    clock: VirtualClock
-    plant: Plant
-    cloud: RedbackCloud
-    site: Site
-    opened: list[ControlledDevice | Device] = field(default_factory=list)
-
-    def control(self, name: str = "roof") -> ControlledDevice:
-        self.opened.append(open_controlled(self.site.devices[name], self.site, clock=self.clock))
-        return self.opened[-1]
-
-    def reader(self, name: str = "roof", accounts: Accounts | None = None) -> Device:
-        device = Device(self.site.devices[name], self.site, clock=self.clock, accounts=accounts)
-        self.opened.append(device)
-        return device
-
-    def deadline(self, seconds: float = 30.0) -> Deadline:
-        return Deadline.after(seconds, self.clock)
-
-    async def live(self) -> None:
-        while True:
-            await self.clock.sleep(1)
-            self.plant.advance(self.clock.time() - self.plant.time)
-            self.cloud.update()
-
-
-Program = Callable[[Home], Awaitable[None]]
-
-
 @pytest.fixture
-def at_home(tmp_path: Path) -> Callable[..., None]:
+def at_home(beside_cloud: Callable[..., None], tmp_path: Path) -> Callable[..., None]:
     """Run a program in virtual time beside a simulated account: `at_home(program)`."""
 
-    async def run(program: Program, *, neighbours: bool, portal: bool, start: float) -> None:
-        clock = VirtualClock(start - asyncio.get_running_loop().time())
-        plant = Plant(seed=3, start=start)
-        cloud = RedbackCloud(plant, neighbours=neighbours, clock=clock)
-        await cloud.open("127.0.0.1", 0)
+    def at_home(
+        program: Callable[[Any], Awaitable[None]],
+        *,
+        neighbours: bool = False,
+        portal: bool = True,
+        start: float = 1_782_036_000.0,
+    ) -> None:
         (tmp_path / "secret").write_text(SECRET)
         (tmp_path / "password").write_text(PASSWORD)
-        base = f"http://127.0.0.1:{cloud.port}"
-        account: dict[str, object] = {
-            "family": "redback",
-            "client_id": CLIENT_ID,
-            "client_secret_file": "secret",
-            **dict.fromkeys(("url", "sign_in_url", "portal_url"), base),
-        }
-        if portal:
-            account |= {"username": EMAIL, "password_file": "password"}
-        device = {
-            "family": "redback",
-            "account": "mine",
-            "control": {"enabled": True, "allow": ["limit_export"]},
-        }
-        serials = {"roof": cloud.inverter.serial, "house": cloud.inverter.site}
-        if cloud.grid_tie is not None:
-            serials["shed"] = cloud.grid_tie[1]
-        content = {
-            "site": {"name": "home", "zone": "Australia/Sydney"},
-            "accounts": {"mine": account},
-            "devices": {name: {**device, "serial": serial} for name, serial in serials.items()},
-        }
-        (tmp_path / "sunhelm.yml").write_text(json.dumps(content))
-        home = Home(clock, plant, cloud, load_site(tmp_path / "sunhelm.yml").site)
-        life = asyncio.create_task(home.live())
-        try:
-            await program(home)
-        finally:
-            life.cancel()
-            await asyncio.gather(life, return_exceptions=True)
-            for device in home.opened:
-                await device.close()
-            await cloud.close()
 
-    def at_home(
-        program: Program, *, neighbours: bool = False, portal: bool = True, start: float = 1_782_036_000.0
-    ) -> None:
-        with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-            runner.run(run(program, neighbours=neighbours, portal=portal, start=start))
+        def cloud_of(plant: Plant, clock: VirtualClock) -> RedbackCloud:
+            return RedbackCloud(plant, neighbours=neighbours, clock=clock)
+
+        def site_of(cloud: RedbackCloud) -> dict[str, Any]:
+            base = f"http://127.0.0.1:{cloud.port}"
+            account: dict[str, object] = {
+                "family": "redback",
+                "client_id": CLIENT_ID,
+                "client_secret_file": "secret",
+                **dict.fromkeys(("url", "sign_in_url", "portal_url"), base),
+            }
+            if portal:
+                account |= {"username": EMAIL, "password_file": "password"}
+            device = {
+                "family": "redback",
+                "account": "mine",
+                "control": {"enabled": True, "allow": ["limit_export"]},
+            }
+            serials = {"roof": cloud.inverter.serial, "house": cloud.inverter.site}
+            if cloud.grid_tie is not None:
+                serials["shed"] = cloud.grid_tie[1]
+            return {
+                "site": {"name": "home", "zone": "Australia/Sydney"},
+                "accounts": {"mine": account},
+                "devices": {name: {**device, "serial": serial} for name, serial in serials.items()},
+            }
+
+        beside_cloud(program, cloud_of, site_of, start=start)
 
     return at_home
