@@ -39,6 +39,7 @@ from sunhelm.devices.families.sessy.settings import (
     MinimumSoc,
     SystemSetting,
 )
+from sunhelm.devices.families.shapes import number
 from sunhelm.devices.families.values import as_mode, as_order, discharged
 from sunhelm.devices.links.control import HttpControlLink
 
@@ -90,6 +91,7 @@ def open_control(family: Family, config: DeviceConfig, surroundings: Surrounding
         serial=partial(_serial, desk, account),
         handles=by_key(handles),
         tasks={"restart": Restart(promise("restart", family.spec.tasks["restart"]), desk)},
+        state_of_charge=partial(_state_of_charge, desk) if letter == "D" else None,
     )
 
 
@@ -181,3 +183,11 @@ async def _serial(desk: Desk, account: Account | None, deadline: Deadline) -> st
     if wanted is not None and serial and serial != wanted.upper():
         raise Rejected(f"{desk.config.name}: is another dongle than {wanted}, which the site file says")
     return serial or f"sessy@{desk.config.host}"
+
+
+async def _state_of_charge(desk: Desk, deadline: Deadline) -> float:
+    """Return the state of charge, 0 to 1. Raises Rejected where the dongle does not tell it."""
+    told = number((await desk.status(deadline)).get("state_of_charge"))
+    if told is None or not 0 <= told <= 1:
+        raise Rejected(f"{desk.config.name}: it does not tell its state of charge now")
+    return told

@@ -190,3 +190,21 @@ async def test_a_device_is_known_by_its_serial(home: Any) -> None:
     async with device.turn(deadline):
         assert await device.identify(deadline) == "DSIMU1"
     await device.close()
+
+
+async def test_a_battery_tells_its_state_of_charge_so_that_a_schedule_can_end_by_it(
+    home: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device, deadline = home.opened("battery"), Deadline.after(9)
+    answers, path = vars(home.battery)["_answers"], "/api/v1/power/status"
+    async with device.turn(deadline):
+        assert await device.state_of_charge(deadline) == pytest.approx(home.plant.state.battery.soc, abs=1e-6)
+        for lost in (None, "full", 1.7, -1):
+            monkeypatch.setitem(answers, path, lambda lost=lost: {"sessy": {"state_of_charge": lost}})
+            with pytest.raises(Rejected, match="state of charge"):
+                await device.state_of_charge(deadline)
+    await device.close()
+
+    meter = home.opened("p1")
+    assert meter.state_of_charge is None
+    await meter.close()
