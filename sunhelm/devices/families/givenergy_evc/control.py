@@ -18,7 +18,7 @@ from sunhelm.devices.families.base import Family, RegisterFamily, Surroundings
 from sunhelm.devices.families.board_clock import BoardClock
 from sunhelm.devices.families.control import CommandedDevice, by_key, known_serial, promise
 from sunhelm.devices.families.givenergy_evc.charger import BoardCharger
-from sunhelm.devices.families.givenergy_evc.family import PART, greatest
+from sunhelm.devices.families.givenergy_evc.family import PART, amperes, greatest
 from sunhelm.devices.families.register_board import RegisterBoard, open_board
 from sunhelm.devices.families.values import as_mode
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from sunhelm.devices.device_config import DeviceConfig
 
 _CHARGING: Final = 4
+_BOUNDS: Final = ("hardware_maximum", "hardware_minimum")
 _READY, _START, _STOP = 0, 1, 2
 _MODES: Final = {"native:ready": _READY, "native:start": _START, "native:stop": _STOP}
 _ON, _OFF = 0, 1
@@ -85,12 +86,15 @@ class ChargeLimit:
         return CurrentLimits(charge=limit)
 
     async def write(self, value: Value, deadline: Deadline) -> None:
-        """Write the limit. Raises Rejected, before anything is sent, for more than the hardware can."""
+        """Write the limit. Raises Rejected, before anything is sent, for what the hardware cannot offer."""
         self.check(value)
         assert isinstance(value, CurrentLimits)
-        most = greatest(await self.board.read(f"{PART}.hardware_maximum", deadline))
+        told = await self.board.read_over(PART, _BOUNDS, deadline)
+        least, most = amperes(told["hardware_minimum"]), greatest(told["hardware_maximum"])
         if (value.charge or 0.0) > most:
             raise Rejected(f"{self.board.config.name}: its hardware offers {most:g} A at most")
+        if (value.charge or 0.0) < least <= most:
+            raise Rejected(f"{self.board.config.name}: its hardware offers {least:g} A at least")
         await self.board.write(f"{PART}.charge_limit_written", _tenths(value), deadline)
 
 

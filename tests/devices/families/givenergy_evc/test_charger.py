@@ -188,6 +188,16 @@ async def test_more_than_the_hardware_offers_is_refused(bay: Bay, monkeypatch: p
     assert not bay.written
 
 
+async def test_less_than_the_hardware_offers_is_refused(bay: Bay, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sunhelm.simulator.faces.givenergy_evc._LEAST_A", 8)
+    with pytest.raises(Rejected, match="8 A at least"):
+        await bay.put("current_limits", CurrentLimits(charge=6))
+    assert not bay.written
+    monkeypatch.setattr("sunhelm.simulator.faces.givenergy_evc._LEAST_A", 0)  # it tells nothing that can be
+    await bay.put("current_limits", CurrentLimits(charge=6))
+    assert bay.written == [(91, (60,))]
+
+
 def test_limits_of_the_hardware_are_amperes_or_tenths() -> None:
     assert [amperes(raw) for raw in (6, 32, 60, 320)] == [6, 32, 6, 32]
     assert [greatest(raw) for raw in (0, 16, 320, 999, 5)] == [32, 16, 32, 32, 32]
