@@ -62,6 +62,14 @@ def test_faults_are_told_by_their_number(maps: Mapping[str, RegisterMap]) -> Non
     assert on == {"f35_no_ac_grid", "f64_heatsink_too_hot"}
 
 
+@pytest.mark.parametrize("part", ["three_phase_lv", "three_phase_hv", "single_phase", "string"])
+def test_a_fault_that_nobody_has_named_is_told_by_its_number(
+    maps: Mapping[str, RegisterMap], part: str
+) -> None:
+    names = maps[part]["faults"].names
+    assert [name[:3] for _, name in sorted(names.items())] == [f"f{number:02}" for number in range(1, 65)]
+
+
 def test_the_serial_number_is_ten_characters(maps: Mapping[str, RegisterMap]) -> None:
     words = (0x3233, 0x3034, 0x3036, 0x3038, 0x3130)
     assert codec.plain_value(maps["three_phase_lv"]["serial_number"], words) == "2304060810"
