@@ -100,7 +100,7 @@ def exporter(folder: Path, begun: float) -> Iterator[tuple[subprocess.Popen[byte
 
 
 async def live(folder: Path, begun: float, until: float, session: ClientSession) -> Life:
-    """Let the exporter live until the time is over, scrape it, and kill it in the middle of its work."""
+    """Scrape an exporter until the time is over and it has kept points; kill it in the middle of its work."""
     life = Life()
     with exporter(folder, begun) as (process, url):
         while True:
@@ -115,7 +115,7 @@ async def live(folder: Path, begun: float, until: float, session: ClientSession)
             async with session.get(f"{url}/metrics") as answer:
                 page = await answer.text()
             life.acknowledged = counted(page, "points_spooled_total")
-            if time.monotonic() >= until:
+            if time.monotonic() >= until and life.acknowledged:
                 return life
             await asyncio.sleep(SCRAPE_S)
 
@@ -173,7 +173,6 @@ async def test_no_acknowledged_point_is_lost_and_none_has_two_values(
 
         safe = {point: value for life in lives for point, value in life.safe().items()}
         read = {point: value for life in lives for points in life.readings for point, value in points.items()}
-        assert min(life.acknowledged for life in lives) > 0
         assert len(safe) > 1000
 
         shim.busy = False
