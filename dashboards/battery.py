@@ -19,6 +19,7 @@ from dashboards.panels import (
     filled,
     listing,
     number,
+    numbered,
     share,
     stacked,
     stepped,
@@ -84,7 +85,7 @@ def _count() -> stat.Panel:
         "Batteries",
         "Packs, modules and stacks that tell their state of charge, and batteries that are one.",
         _NO_BATTERY,
-        4,
+        3,
         5,
     )
     query = f"count({of_each_battery('state_of_charge', 'ratio')})"
@@ -97,7 +98,7 @@ def _apart_now() -> stat.Panel:
         "How far the highest and the lowest cell of one battery are apart, in the worst of them. Near full "
         "and near empty it grows; between, 0.05 V is good.",
         _NO_CELL,
-        4,
+        3,
         5,
     )
     return number(frame, "volt", [Series("Cells apart", f"max({cells_apart()})")], _APART).decimals(0)
@@ -111,7 +112,7 @@ def _warmest() -> stat.Panel:
 
 
 def _charge_now() -> bargauge.Panel:
-    frame = Frame("State of charge", "How full each battery is.", _NO_BATTERY, 4, 5)
+    frame = Frame("State of charge", "How full each battery is.", _NO_BATTERY, 6, 5)
     return share(frame, [Series(_NAME, of_each_battery("state_of_charge", "ratio"))], _CHARGE)
 
 
@@ -290,7 +291,7 @@ def _temperatures() -> timeseries.Panel:
 def _cells() -> table.Panel:
     frame = Frame("Cells now", "Each cell, and how far it is from the mean of its battery.", _NO_CELL, 24, 10)
     volts = f"max by (device, battery, cell) ({chosen('solar_battery_cell_voltage_volts')})"
-    return listing(
+    panel = listing(
         frame,
         [
             Series("Voltage", volts, {"unit": "volt", "decimals": 3}),
@@ -298,3 +299,4 @@ def _cells() -> table.Panel:
         ],
         labels=("device", "battery", "cell"),
     )
+    return numbered(panel, "device", "battery", "cell")

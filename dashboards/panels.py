@@ -220,16 +220,16 @@ def bars(panel: timeseries.Panel) -> timeseries.Panel:
     return panel.bar_width_factor(0.8).fill_opacity(80)
 
 
-def numbered(panel: table.Panel, label: str) -> table.Panel:
-    """Let a table sort a label as the number that it is."""
-    name = label.capitalize()
-    conversions = [{"targetField": name, "destinationType": "number"}]
+def numbered(panel: table.Panel, *labels: str) -> table.Panel:
+    """Let a table be sorted by these labels; the last one is a number."""
+    columns = [label.capitalize() for label in labels]
+    conversions = [{"targetField": columns[-1], "destinationType": "number"}]
     options: dict[str, object] = {"fields": {}, "conversions": conversions}
     panel.with_transformation(model.DataTransformerConfig(id_val="convertFieldType", options=options))
-    options = {"fields": {}, "sort": [{"field": name}]}
-    return panel.with_transformation(model.DataTransformerConfig(id_val="sortBy", options=options)).sort_by(
-        []
-    )
+    for column in reversed(columns):  # what is equal keeps its order
+        options = {"fields": {}, "sort": [{"field": column}]}
+        panel.with_transformation(model.DataTransformerConfig(id_val="sortBy", options=options))
+    return panel.sort_by([])
 
 
 def listing(frame: Frame, columns: Sequence[Series], labels: Sequence[str]) -> table.Panel:

@@ -88,7 +88,15 @@ function Content({ panel, drawn, width, height }: { panel: any; drawn: Drawn; wi
     case 'bargauge':
       return <Numbers panel={panel} drawn={drawn} width={width} height={height} />;
     case 'table':
-      return <Table data={drawn.data[0]} width={width} height={height} {...panel.options} />;
+      return (
+        <Table
+          data={drawn.data[0]}
+          width={width}
+          height={height}
+          initialSortBy={panel.options.sortBy}
+          {...panel.options}
+        />
+      );
     default:
       throw new Error(`a panel of type ${panel.type} cannot be drawn`);
   }
