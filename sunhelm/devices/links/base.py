@@ -5,12 +5,13 @@ What is here can only read. Writing is `sunhelm.devices.links.control`, which th
 
 from __future__ import annotations
 
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from sunhelm.devices.clock import Deadline
+from sunhelm.devices.clock import Clock, Deadline
 
 
 class Table(StrEnum):
@@ -48,6 +49,15 @@ class LinkStatistics:
     retries: int = 0
     stale_answers: int = 0
     waited_for_turn_s: float = 0.0
+
+    @contextmanager
+    def waiting(self, clock: Clock) -> Iterator[None]:
+        """Count what goes by inside the `with` as waiting for a turn."""
+        started = clock.monotonic()
+        try:
+            yield
+        finally:
+            self.waited_for_turn_s += clock.monotonic() - started
 
 
 class RegisterLink(Protocol):

@@ -113,7 +113,7 @@ class Exchanges(Generic[ConnectionT]):
     @asynccontextmanager
     async def turn(self, deadline: Deadline) -> AsyncIterator[None]:
         """Hold the endpoint; see `RegisterLink.turn`."""
-        with self._waiting():
+        with self.statistics.waiting(self._clock):
             endpoint = self._held or await self._locate(deadline)
             await endpoint.take(deadline)
         self._held = endpoint
@@ -257,7 +257,7 @@ class Exchanges(Generic[ConnectionT]):
             await self.close()
             endpoint.lend()
         if not endpoint.owned:
-            with self._waiting():
+            with self.statistics.waiting(self._clock):
                 await endpoint.resume(deadline)
 
     async def _connect(self, endpoint: Endpoint, deadline: Deadline) -> None:
@@ -322,11 +322,3 @@ class Exchanges(Generic[ConnectionT]):
         # The same choice in every process, whatever the order of the answer; home devices listen on IPv4.
         addresses = {ip_address(str(address[0])) for *_, address in found}
         return str(min(addresses, key=lambda address: (address.version, int(address))))
-
-    @contextmanager
-    def _waiting(self) -> Iterator[None]:
-        started = self._clock.monotonic()
-        try:
-            yield
-        finally:
-            self.statistics.waited_for_turn_s += self._clock.monotonic() - started

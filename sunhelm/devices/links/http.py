@@ -12,8 +12,8 @@ shows a query, a header or a body: secrets travel there.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Final, TypeVar
 
@@ -109,7 +109,7 @@ class HttpLink:
 
     @asynccontextmanager
     async def _taken(self, deadline: Deadline) -> AsyncIterator[None]:
-        with self._waiting():
+        with self.statistics.waiting(self._clock):
             await self._endpoint.take(deadline)
         self._held = True
         try:
@@ -225,7 +225,7 @@ class HttpLink:
         if self._endpoint.is_awaited:
             self._endpoint.lend()
         if not self._endpoint.owned:
-            with self._waiting():
+            with self.statistics.waiting(self._clock):
                 await self._endpoint.resume(deadline)
         rest = self._rest_until - self._clock.monotonic()
         wait = max(rest, self._pacing.pause - self._endpoint.since_exchange_s())
@@ -291,14 +291,6 @@ class HttpLink:
     def _is_sign_in(self, url: URL) -> bool:
         sign_in = self._sign_in
         return sign_in is not None and url in {self.address(post) for post in sign_in.posts}
-
-    @contextmanager
-    def _waiting(self) -> Iterator[None]:
-        started = self._clock.monotonic()
-        try:
-            yield
-        finally:
-            self.statistics.waited_for_turn_s += self._clock.monotonic() - started
 
 
 class _Desk:

@@ -51,8 +51,8 @@ class FileLink(RegisterLink, Protocol):
         """Return the objects of a device identification; see `ModbusLink.read_identification`."""
 
 
-class FileRequest(ModbusPDU):
-    """A step of reading a file; `what` is one of start, frame and end."""
+class PrivateRequest(ModbusPDU):
+    """A private request: what it asks for, and data behind their length."""
 
     function_code = PRIVATE
 
@@ -79,6 +79,10 @@ class PrivateAnswer(ModbusPDU):
 
     def decode(self, data: bytes) -> None:
         self.data = data[_HEAD - 1 :]
+
+
+class FileRequest(PrivateRequest):
+    """A step of reading a file; `what` is one of start, frame and end."""
 
 
 DecodePDU.add_pdu(FileRequest, PrivateAnswer)

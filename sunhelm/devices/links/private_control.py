@@ -15,14 +15,13 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Final, Literal
 
 import structlog
-from pymodbus.pdu import ModbusPDU
 
 from sunhelm.devices.clock import Deadline
 from sunhelm.devices.errors import AuthFailed, Malformed, Rejected, Unreachable
 from sunhelm.devices.links.control import ModbusControlLink
 from sunhelm.devices.links.frames import Question
 from sunhelm.devices.links.line import Line
-from sunhelm.devices.links.private import PRIVATE, PrivateAnswer, PrivateLink, told_length
+from sunhelm.devices.links.private import PRIVATE, PrivateAnswer, PrivateLink, PrivateRequest, told_length
 
 if TYPE_CHECKING:
     from sunhelm.devices.links.modbus import Framing
@@ -62,21 +61,8 @@ class Credentials:
         return sha256(self.password.encode()).digest()
 
 
-class SignInRequest(ModbusPDU):
+class SignInRequest(PrivateRequest):
     """A step of the sign-in: asking for the challenge, or answering it."""
-
-    function_code = PRIVATE
-
-    def __init__(self, what: int, data: bytes, dev_id: int) -> None:
-        super().__init__(dev_id=dev_id)
-        self.what = what
-        self.data = data
-
-    def encode(self) -> bytes:
-        return bytes([self.what, len(self.data)]) + self.data
-
-    def decode(self, data: bytes) -> None:
-        raise NotImplementedError("we ask, and are never asked")
 
 
 def _challenge_length(pdu: bytes) -> int | None:
