@@ -103,6 +103,28 @@ async def test_a_charging_vehicle_is_told_with_its_power_and_energy(bay: Bay) ->
     assert seen["givenergy_evc_plug_and_go", "off"] == 1
 
 
+@pytest.mark.parametrize("code", [20, 27, 65535])
+async def test_a_fault_that_nobody_knows_ends_no_reading(
+    bay: Bay, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    """The sheet: unknown codes must not abort the poll."""
+    reads = bay.face.read
+
+    def faulty(unit: int, table: Any, address: int, count: int) -> list[int]:
+        words = list(reads(unit, table, address, count))
+        if address <= 4 < address + count:
+            words[4 - address] = code
+        return words
+
+    monkeypatch.setattr(bay.face, "read", faulty)
+
+    seen = await bay.values()
+
+    assert seen["givenergy_evc_fault_code",] == code
+    assert not any(on for (name, *_), on in seen.items() if name == "givenergy_evc_fault")
+    assert seen["ev_charger_current_limit",] == 32
+
+
 async def test_live_values_take_two_requests_and_nothing_is_written(bay: Bay) -> None:
     await bay.values()
 
