@@ -240,6 +240,7 @@ async def run(folder: Path, environment: Path, rounds: int) -> None:
             "simulate",
             f"--host={HOST}",
             f"--port={simulator}",
+            "--families=victron",
             "--seed=7",
         ]
         await processes.start("simulator", simulate, takes_connections(HOST, simulator))
