@@ -66,8 +66,11 @@ def wanted(
     try:
         if parameters is not None:
             value = handle.promise.meant(parameters.value(config.rated_power))
-        handle.check(value)
-        refusal = None if owner else refusals.beyond_what_its_owner_wants(handle.promise, value, config.name)
+        refusal = refusals.unit_refusal(handle.promise, parameters)
+        if refusal is None:
+            handle.check(value)
+        if refusal is None and not owner:
+            refusal = refusals.beyond_what_its_owner_wants(handle.promise, value, config.name)
     except NoRatedPower as error:
         raise Refused(RefusalReason.WRONG, f"limit: {error} ({config.name})") from None
     except ValueError as error:

@@ -27,6 +27,7 @@ from sunhelm.devices.units import BASE_UNITS
 MODES: Final = ("self_consumption", "backup", "time_of_use", "feed_in_first", "idle")
 NATIVE: Final = re.compile(r"native:[A-Za-z0-9_. -]{1,60}")
 _NUMBER: Final = re.compile(r"\s*[+-]?[0-9]{1,15}(\.[0-9]{1,15})?\s*")
+_MOST: Final = 1e15
 _UNIT: Final = re.compile(r"[A-Za-z%/]+[0-9]?\s*$")
 
 
@@ -39,6 +40,14 @@ class Share:
     """A part of the rated power, 0 to 1."""
 
     ratio: float
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """A number in the base unit that was written with it; None where it was written without."""
+
+    number: float
+    unit: str | None = None
 
 
 def _power_or_share(value: object) -> float | Share:
@@ -63,17 +72,21 @@ def _mode(value: object) -> object:
     return value
 
 
-def _setting_value(value: object) -> float:
+def _setting_value(value: object) -> Amount:
     """Read an amount of whatever unit, or a number that has none."""
+    if isinstance(value, Amount):
+        return value
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
+        if not abs(value) <= _MOST:
+            raise ValueError(f"{found(value)} is not a number that a device could take")
+        return Amount(float(value))
     if isinstance(value, str) and _NUMBER.fullmatch(value):
-        return float(value)
+        return Amount(float(value))
     unit = _UNIT.search(value) if isinstance(value, str) else None
     conversion = BASE_UNITS.get(unit[0].strip()) if unit is not None else None
     if conversion is None:
         raise ValueError(f"{found(value)} is not a number with or without a unit")
-    return parse_amount(value, conversion.base)
+    return Amount(parse_amount(value, conversion.base), conversion.base)
 
 
 class LimitParameters(Section):
@@ -162,12 +175,12 @@ class SetParameters(Section):
     """For `set`: a setting of the family, and its value with its unit."""
 
     setting: str
-    to: Annotated[float, BeforeValidator(_setting_value)] = Field(alias="value")
+    to: Annotated[Amount, PlainValidator(_setting_value)] = Field(alias="value")
 
     def value(self, rated_power: float | None) -> Value:
         """Return the number in its base unit."""
         del rated_power
-        return Number(self.to)
+        return Number(self.to.number)
 
 
 Parameters = (

@@ -208,7 +208,7 @@ class PoliciesCheck:
         if not isinstance(parameters, SetParameters):
             return value
         promise = self._promises.get(device.name, {}).get(f"setting:{parameters.setting}")
-        return value if promise is None or parameters.to < 0 else promise.meant(value)
+        return value if promise is None or parameters.to.number < 0 else promise.meant(value)
 
     def _shared(
         self, path: KeyPath, section: PolicySection, parameters: Parameters

@@ -50,7 +50,7 @@ def state_refusal(
     reason = _hazard_refusal(device, action, promise.hazard_of(value))
     if reason is not None:
         return "action", reason
-    reason = range_refusal(device, promise, value)
+    reason = unit_refusal(promise, parameters) or range_refusal(device, promise, value)
     return None if reason is None else ("with", reason)
 
 
@@ -82,6 +82,17 @@ def _hazard_refusal(device: DeviceConfig, action: Action, hazard: Hazard) -> str
     elif hazard is Hazard.NEVER:
         reason = "is never done"
     return None if reason is None else f"{action.value} on {device.name} {reason}"
+
+
+def unit_refusal(promise: Promise, parameters: Parameters | None) -> str | None:
+    """Return why an amount means nothing to a setting: it is of another unit than the setting is."""
+    if not isinstance(parameters, SetParameters) or promise.unit is None:
+        return None
+    given = parameters.to.unit
+    if given is None or given == promise.unit:
+        return None
+    takes = promise.unit.replace("_", " ") or "a number without a unit"
+    return f"{parameters.setting} is set in {takes}, not in {given.replace('_', ' ')}"
 
 
 def range_refusal(device: DeviceConfig, promise: Promise, value: Value) -> str | None:

@@ -192,6 +192,7 @@ class Promise:
     restore, and what ends it hands the device back to itself.
     `in_steps` is whether a command is a sequence that may be cut short, so that the device shows neither what
     was there before nor what was asked.
+    `unit` is the base unit of a number that is `set`, empty where it has none; None where nobody can say.
     `doubts` says what the family's docs page has to say of sources that contradict each other.
     """
 
@@ -216,6 +217,7 @@ class Promise:
     meters_grid: bool = True
     in_steps: bool = False
     limits: bool = False
+    unit: str | None = None
     doubts: str = ""
 
     def meant(self, value: Value) -> Value:

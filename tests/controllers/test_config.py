@@ -375,6 +375,37 @@ def test_every_number_of_a_policy_is_held_against_its_range(
     assert words in mistake
 
 
+@pytest.mark.parametrize(
+    ("unit", "value", "words"),
+    [
+        ("watts", "50%", "max_sell_power is set in watts, not in ratio"),
+        ("watts", "5A", "max_sell_power is set in watts, not in amperes"),
+        ("", "1kW", "max_sell_power is set in a number without a unit, not in watts"),
+    ],
+)
+def test_a_setting_is_asked_for_in_its_own_unit(tmp_path: Path, unit: str, value: str, words: str) -> None:
+    """Half of the power was half a watt."""
+    sold = promise("setting:max_sell_power", Action.SET, unit=unit)
+    able = {**PROMISES, sold.key: sold}
+    text = SITE + HEARTBEAT + policy("set", f"{{setting: max_sell_power, value: {value}}}")
+
+    (mistake,) = mistakes(tmp_path, text, promises=lambda config, site: able)
+
+    assert words in mistake
+    bare = text.replace(value, "800")
+    (one,) = load(tmp_path, bare, promises=lambda config, site: able).policies.policies.values()
+    assert one.values == {"roof": Number(800.0)}
+
+
+@pytest.mark.parametrize("value", [".nan", ".inf", "-.inf", "9" * 400])
+def test_what_is_no_number_of_any_device_is_refused(tmp_path: Path, value: str) -> None:
+    text = SITE + HEARTBEAT + policy("set", f"{{setting: power_factor, value: {value}}}")
+
+    (mistake,) = mistakes(tmp_path, text)
+
+    assert "is not a number" in mistake
+
+
 def test_what_a_real_device_can_do_is_known_without_speaking_to_it(tmp_path: Path) -> None:
     """A limit of the SEC1000S stays when the controller dies: it needs the owner's word."""
     site = SITE.replace("rated_power: 10kW,", "rated_power: 10kW, export_limit: {phases: sum},")

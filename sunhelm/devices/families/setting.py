@@ -116,6 +116,7 @@ def _promise(place: str, register: Register, hazard: Hazard) -> Promise:
         resolution=abs(float(register.scale * register.factor)),
         settle_s=1.0,
         blind=register.access == "w",
+        unit="seconds" if register.type.kind == "hhmm" else BASE_UNITS[register.unit].base,
         doubts=register.note,
     )
 

@@ -275,6 +275,27 @@ async def test_a_setting_is_written_for_good(household: Any, fake_handle: Any) -
     assert handle.writes == [Number(9000.0)]
 
 
+async def test_a_setting_of_another_unit_is_refused(household: Any, fake_handle: Any) -> None:
+    handle = fake_handle(replace(CAPACITY, unit="watts"), Number(9500.0), household.clock)
+    household.device.handles = {**household.device.handles, "setting:capacity": handle}
+    for value in ("50%", "9kWh"):
+        with pytest.raises(Refused, match="capacity is set in watts, not in"):
+            await household.people.set(capacity(value), confirmed=True)
+    assert handle.writes == []
+    await household.people.set(capacity("9kW"), confirmed=True)
+    assert handle.writes == [Number(9000.0)]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e16, 10**400])
+async def test_a_setting_to_what_is_no_number_of_any_device_is_refused(
+    household: Any, fake_handle: Any, value: float
+) -> None:
+    handle = with_capacity(household, fake_handle)
+    command = replace(capacity(), parameters={"setting": "capacity", "value": value})
+    assert await refusal(household.people.set(command, confirmed=True)) is RefusalReason.WRONG
+    assert handle.writes == []
+
+
 async def test_a_setting_that_the_device_does_not_take_is_taken_back(
     household: Any, fake_handle: Any
 ) -> None:
