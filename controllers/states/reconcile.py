@@ -160,16 +160,18 @@ class Reconciler:
         async with self.hands, self.device.turn(Deadline.after(EXCHANGE_S, self._clock)):
             await self.keeping.identify(self._clock)
             kept, handle = self.keeping.of(state), self.device.handles[state]
+            found: Value | Unknown = UNKNOWN
             written = written or isinstance(kept.baseline, Unknown)
-            if written or state not in self.keeping.states:
+            if written or kept.written or state not in self.keeping.states:
                 found = await handle.observe(Deadline.after(EXCHANGE_S, self._clock))
-                if written or self.settling.is_doubtful(handle, found):
-                    replaced = kept.written if isinstance(found, Unknown) else (found, *kept.written)
-                    others = tuple(dict.fromkeys(each for each in replaced if each != value))
-                    kept = replace(kept, written=(*others, value), proven=False)
+            before = () if isinstance(found, Unknown) else (found,)
+            if written or self.settling.is_doubtful(handle, found):
+                others = tuple(dict.fromkeys(each for each in (*before, *kept.written) if each != value))
+                kept = replace(kept, written=(*others, value), proven=False)
             elif kept.written and not isinstance(kept.baseline, Unknown | None):
-                # Where a write of ours was lost, what stood there before us is nobody's new wish.
-                kept = replace(kept, written=tuple(dict.fromkeys((kept.baseline, *kept.written))))
+                # What stands there, or stood there before us, is older than this word: nobody's new wish.
+                others = tuple(each for each in (kept.baseline, *before) if each not in kept.written)
+                kept = replace(kept, written=tuple(dict.fromkeys((*others, *kept.written))))
             kept = replace(kept, baseline=value, foreign=(), forgotten=(), stood_back="")
             await self.keeping.keep(state, kept)
         self.keeping.owes = True

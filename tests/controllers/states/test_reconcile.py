@@ -250,6 +250,22 @@ async def test_who_says_what_is_his_after_the_journal_was_lost_gets_it(bench: An
     assert bench.device.export.value == Limit(800)
 
 
+async def test_who_says_what_is_his_after_others_wrote_gets_it(bench: Any) -> None:
+    """What they wrote is older than his word: it must not come back at the end of the claim."""
+    bench.device.export.value = Limit(7000)
+    await bench.ask(Limit(0))
+    for value in (Limit(800), Limit(7000)):
+        bench.device.export.value = value
+        await bench.later()
+    assert bench.reconciler.statuses["export_limit"].stands_back == "changed_by_someone_else"
+
+    await bench.reconciler.set_baseline("export_limit", Limit(800))
+    await bench.later()
+    assert bench.device.export.value == Limit(0)
+    await bench.ask(None)
+    assert bench.device.export.value == Limit(800)
+
+
 async def test_a_journal_that_is_there_tells_the_owners_value_from_ours(bench: Any) -> None:
     bench.ours = {"export_limit": (Limit(0),)}
     bench.restart()
