@@ -36,6 +36,12 @@ class Fetched:
     samples: tuple[Sample, ...] = ()
     held: tuple[Held, ...] = ()
 
+    @classmethod
+    def of(cls, outcome: Outcome, said: Collection[Sample | Held]) -> Fetched:
+        """Return a group of what was said, samples and what was held back mixed."""
+        samples = tuple(item for item in said if isinstance(item, Sample))
+        return cls(outcome, samples, tuple(item for item in said if isinstance(item, Held)))
+
 
 class Source(Protocol):
     """One device as its family sees it. `sunhelm.devices.reader` decides what is due and guards it."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -92,12 +92,7 @@ class IzypowerSource:
         return Wanted.of(self.config.serial)
 
     def turn(self, deadline: Deadline) -> AbstractAsyncContextManager[None]:
-        return self._turn(deadline)
-
-    @asynccontextmanager
-    async def _turn(self, deadline: Deadline) -> AsyncIterator[None]:
-        async with self.cloud.link.turn(deadline):
-            yield
+        return self.cloud.link.turn(deadline)
 
     async def prepare(self, deadline: Deadline) -> None:
         """Find out which station it is, and what it is made of."""
@@ -193,8 +188,7 @@ class IzypowerSource:
         requests = self.cloud.link.statistics.requests - asked
         waited = self.clock.monotonic() - began
         outcome = Outcome(outcome.reason, outcome.detail, outcome.taken_at, requests, waited)
-        kept = tuple(item for item in said if isinstance(item, Sample))
-        return Fetched(outcome, kept, tuple(item for item in said if isinstance(item, Held))), failure
+        return Fetched.of(outcome, said), failure
 
     def _said(self, group: str, document: Mapping[str, object], asker: Asker) -> list[Sample | Held]:
         """Return what a document says. Raises Malformed where it says nothing that it should."""

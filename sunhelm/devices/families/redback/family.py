@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Final
@@ -78,12 +78,7 @@ class RedbackSource:
         return self.lease.shared
 
     def turn(self, deadline: Deadline) -> AbstractAsyncContextManager[None]:
-        return self._turn(deadline)
-
-    @asynccontextmanager
-    async def _turn(self, deadline: Deadline) -> AsyncIterator[None]:
-        async with self.cloud.api.turn(deadline):
-            yield
+        return self.cloud.api.turn(deadline)
 
     async def prepare(self, deadline: Deadline) -> None:
         """Find out which inverter or site it is, and what that is made of."""
@@ -177,11 +172,7 @@ class RedbackSource:
                 Outcome(error.reason, str(error), requests=self._requests - asked, waited_s=waited)
             )
         waited, requests = self.clock.monotonic() - began, max(1, self._requests - asked)
-        return Fetched(
-            Outcome(taken_at=taken_at, requests=requests, waited_s=waited),
-            tuple(item for item in said if isinstance(item, Sample)),
-            tuple(item for item in said if isinstance(item, Held)),
-        )
+        return Fetched.of(Outcome(taken_at=taken_at, requests=requests, waited_s=waited), said)
 
     @property
     def _requests(self) -> int:

@@ -123,11 +123,7 @@ class Sec1000Source:
             return Fetched(Outcome(error.reason, str(error), requests=1, waited_s=waited))
         self._feedback[group] = Feedback.OK
         waited = self.clock.monotonic() - started
-        return Fetched(
-            Outcome(taken_at=self.clock.time(), requests=1, waited_s=waited),
-            tuple(item for item in said if isinstance(item, Sample)),
-            tuple(item for item in said if isinstance(item, Held)),
-        )
+        return Fetched.of(Outcome(taken_at=self.clock.time(), requests=1, waited_s=waited), said)
 
     def _decode(self, group: str, data: bytes) -> Iterator[Sample | Held]:
         if group == "telemetry":

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from math import fsum
 from typing import TYPE_CHECKING, ClassVar, Final
@@ -79,12 +79,7 @@ class SessySource:
         return self.family.values
 
     def turn(self, deadline: Deadline) -> AbstractAsyncContextManager[None]:
-        return self._turn(deadline)
-
-    @asynccontextmanager
-    async def _turn(self, deadline: Deadline) -> AsyncIterator[None]:
-        async with self.link.turn(deadline):
-            yield
+        return self.link.turn(deadline)
 
     async def prepare(self, deadline: Deadline) -> None:
         """Find out which kind of dongle it is."""
@@ -165,17 +160,8 @@ class SessySource:
                 self.absent.add(group)
         except DeviceError as error:
             reason, detail, taken_at = error.reason, str(error), None
-        return Fetched(
-            Outcome(
-                reason,
-                detail,
-                taken_at,
-                self.link.statistics.requests - asked,
-                self.clock.monotonic() - began,
-            ),
-            tuple(item for item in said if isinstance(item, Sample)),
-            tuple(item for item in said if isinstance(item, Held)),
-        )
+        requests, waited = self.link.statistics.requests - asked, self.clock.monotonic() - began
+        return Fetched.of(Outcome(reason, detail, taken_at, requests, waited), said)
 
     def _said(self, group: str, document: Mapping[str, object]) -> list[Sample | Held]:
         if group == "schedule":
