@@ -67,7 +67,7 @@ class Inspector:
     def findings(self, part: FoundPart, span: Span, words: tuple[int, ...], now: float) -> Findings:
         """Return what is wrong with a block that came at `now`, in monotonic seconds; remembers it."""
         block = _Block(part, span, words)
-        if self.pages and not any(words) and span in self._filled:
+        if self.pages and not part.part.empties and not any(words) and span in self._filled:
             return Findings("a page of zeros, where something was")
         if not self._is_witnessed(block):
             return Findings("the identity words changed")

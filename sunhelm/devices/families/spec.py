@@ -207,7 +207,8 @@ class Part(_Model):
     `steps` says how far, in the vendor's unit, registers move at most from one read to the next; "*" in a
     name stands for any text. One alone that moved further is held back until the next read confirms it; a
     block in which two or more did is refused whole, as one that is put together of two. What is older than
-    five minutes is not compared with.
+    five minutes is not compared with. In a family of pages, one of zeros where something was is refused as
+    well, unless the part `empties` when all is well.
 
     `figures` names the registers that tell what bounds its values where the owner does not say it. `quirks`
     are decided when the part is found. In a family of `alternatives`, `series` are texts in the names of the
@@ -234,6 +235,7 @@ class Part(_Model):
     witness: tuple[str, ...] = ()
     sane: Mapping[str, tuple[float, float]] = Field(default_factory=dict)
     steps: Mapping[str, float] = Field(default_factory=dict)
+    empties: bool = False
     counted: Mapping[str, str] = Field(default_factory=dict)
     only_while: Mapping[str, tuple[int, ...]] = Field(default_factory=dict)
     companions: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)

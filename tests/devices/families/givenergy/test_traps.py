@@ -174,6 +174,18 @@ async def test_a_page_of_zeros_is_never_shown(bench: Bench) -> None:
     assert shown == []
 
 
+async def test_a_page_of_faults_may_become_empty(bench: Bench) -> None:
+    metric = "solar_givenergy_inverter_fault"
+    bench.link.bend("holding", {206: 0, 224: 1 << 6})
+    assert [s.labels for s in await bench.read() if s.quantity.metric == metric and s.value] == [
+        ("pv_isolation",)
+    ]
+    bench.link.bend("holding", {224: 0})
+    told = [s.value for s in await bench.read() if s.quantity.metric == metric]
+    assert told
+    assert not any(told)
+
+
 async def test_a_page_of_rubbish_is_never_shown(bench: Bench) -> None:
     await bench.read()
     bench.link.bend("input", {41: 2000})
