@@ -17,6 +17,11 @@ class Refusal(CloudFault):
     status: int = 500
     retry_after_s: float | None = None
 
+    @property
+    def headers(self) -> tuple[tuple[str, str], ...]:
+        """What says how long to wait, where that is said."""
+        return () if self.retry_after_s is None else (("Retry-After", f"{self.retry_after_s:.0f}"),)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Maintenance(CloudFault):

@@ -133,9 +133,7 @@ class IzypowerCloud(OnPort):
     def _answer(self, request: HttpRequest) -> HttpResponse:
         faults = self.faults
         if (refusal := faults.strikes(Refusal)) is not None:
-            wait = refusal.retry_after_s
-            headers = () if wait is None else (("Retry-After", f"{wait:.0f}"),)
-            return HttpResponse(None, refusal.status, headers)
+            return HttpResponse(None, refusal.status, refusal.headers)
         if faults.strikes(Maintenance):
             return HttpResponse("<html><body><h1>Maintenance en cours</h1></body></html>")
         if request.path == _LOGIN:

@@ -85,9 +85,7 @@ class RedbackCloud(OnPort):
     def _answer(self, request: HttpRequest) -> HttpResponse:
         faults = self.faults
         if (refusal := faults.strikes(Refusal)) is not None:
-            wait = refusal.retry_after_s
-            headers = () if wait is None else (("Retry-After", f"{wait:.0f}"),)
-            return HttpResponse({"Message": "no"}, refusal.status, headers)
+            return HttpResponse({"Message": "no"}, refusal.status, refusal.headers)
         if faults.strikes(Maintenance):
             return HttpResponse("<html><body><h1>We will be back soon</h1></body></html>")
         if request.method == "POST" and request.path == _TENANT:

@@ -76,9 +76,7 @@ class _Dongle(HttpServer):
     def _answered(self, request: HttpRequest) -> HttpResponse:
         faults = self.faults
         if (refusal := faults.strikes(Refusal)) is not None:
-            wait = refusal.retry_after_s
-            headers = () if wait is None else (("Retry-After", f"{wait:.0f}"),)
-            return HttpResponse("no", refusal.status, headers)
+            return HttpResponse("no", refusal.status, refusal.headers)
         if faults.strikes(Maintenance):
             return HttpResponse("<html><body><h1>Updating</h1></body></html>")
         word = b64encode(f"{self.serial}:{PASSWORD}".encode()).decode()
