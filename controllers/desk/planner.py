@@ -44,7 +44,7 @@ class Planner(Once):
     async def plan_schedule(self, command: Command) -> ScheduleRecord:
         """Return the schedule that would be made, without making it."""
         (plan,) = self._planned(command.device, [self._read(command)])
-        self._check_room([plan])
+        _check_room(self._books.ledger.plans, [plan])
         return schedule_record(replace(plan, id=""), self._wall)
 
     async def delete_schedule(self, schedule: str) -> ScheduleRecord:
@@ -93,18 +93,6 @@ class Planner(Once):
         except ValueError as error:
             raise Refused(RefusalReason.NOT_POSSIBLE, str(error)) from error
 
-    def _check_room(self, plans: Iterable[Planned], without: Iterable[str] = ()) -> None:
-        """Raise Refused for what would run at the same time as something else."""
-        gone = set(without)
-        for plan in plans:
-            for other in schedules.overlapping(self._books.ledger.plans, plan.device, plan.schedule):
-                if other.id not in gone:
-                    raise Refused(
-                        RefusalReason.CONFLICT,
-                        f"it overlaps with {other.id}, {other.schedule.mode} from"
-                        f" {other.schedule.start:.0f} to {other.schedule.end:.0f} (Unix time)",
-                    )
-
     async def _make(
         self, device: str, wished: Sequence[Schedule], *, replace: bool, confirmed: bool
     ) -> tuple[ScheduleRecord, ...]:
@@ -112,28 +100,20 @@ class Planner(Once):
         plans = self._planned(device, wished)
         for plan in plans:
             _check_permission(plan, target, config, confirmed=confirmed)
-        gone = self._in_the_way(plans) if replace else []
-        self._check_room(plans, gone)
+        _cleared(self._books.ledger.plans, plans, replace=replace)
         if any(plan.kept is None for plan in plans):
             async with self._turn(self._loop(device)) as deadline:
                 try:
                     await check_clock(target, deadline)
                 except ClockOff as error:
                     raise Refused(RefusalReason.NOT_NOW, str(error)) from error
-        self._check_room(plans, gone)
 
         def make(ledger: Ledger) -> Ledger:
-            cleared = schedules.deleted(ledger.plans, gone)
+            cleared = _cleared(ledger.plans, plans, replace=replace)
             return _with_plans(ledger, schedules.added(cleared, plans))
 
         await self._books.change(make)
         return self._shown(self._books.ledger.plans[plan.id] for plan in plans)
-
-    def _in_the_way(self, plans: Iterable[Planned]) -> list[str]:
-        kept = self._books.ledger.plans
-        return [
-            other.id for plan in plans for other in schedules.overlapping(kept, plan.device, plan.schedule)
-        ]
 
     async def _delete(self, names: list[str]) -> tuple[ScheduleRecord, ...]:
         await self._books.change(lambda ledger: _with_plans(ledger, schedules.deleted(ledger.plans, names)))
@@ -145,6 +125,32 @@ class Planner(Once):
 
 def _with_plans(ledger: Ledger, plans: schedules.Plans) -> Ledger:
     return replace(ledger, plans=plans)
+
+
+def _cleared(kept: schedules.Plans, new: Sequence[Planned], *, replace: bool) -> schedules.Plans:
+    """Return what is kept with room for what is new: `replace` deletes what is in the way.
+
+    Raises Refused when there is none. Somebody else may make one at the same time: what counts is the ledger
+    that is changed.
+    """
+    if replace:
+        in_the_way = [
+            other.id for plan in new for other in schedules.overlapping(kept, plan.device, plan.schedule)
+        ]
+        kept = schedules.deleted(kept, in_the_way)
+    _check_room(kept, new)
+    return kept
+
+
+def _check_room(kept: schedules.Plans, new: Iterable[Planned]) -> None:
+    """Raise Refused for what would run at the same time as something else."""
+    for plan in new:
+        for other in schedules.overlapping(kept, plan.device, plan.schedule):
+            raise Refused(
+                RefusalReason.CONFLICT,
+                f"it overlaps with {other.id}, {other.schedule.mode} from"
+                f" {other.schedule.start:.0f} to {other.schedule.end:.0f} (Unix time)",
+            )
 
 
 def _check_permission(

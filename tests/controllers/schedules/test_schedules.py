@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from itertools import combinations
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -253,6 +254,19 @@ async def test_what_cannot_be_is_refused(
 ) -> None:
     assert await refusal(household.people.create_schedule(command), words) is reason
     assert household.people.schedules() == ()
+
+
+async def test_of_two_people_at_once_one_is_refused(household: Any) -> None:
+    made = await asyncio.gather(
+        household.people.create_schedule(schedule(duration="1h")),
+        household.people.create_schedule(schedule(duration="2h", mode="force_discharge")),
+        household.people.import_schedules("roof", "start,duration,mode\nnow,3h,idle\n", replace=True),
+        return_exceptions=True,
+    )
+
+    assert [isinstance(each, Refused) for each in made].count(True) == 1
+    plans = household.people.schedules()
+    assert not any(one.start < other.end and other.start < one.end for one, other in combinations(plans, 2))
 
 
 @pytest.mark.parametrize("kind", ["native", "kept"])
