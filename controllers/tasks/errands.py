@@ -196,11 +196,15 @@ class TaskErrand:
             plan = planned(self._device, schedule, task.id, task.key.policy)
         except ValueError as error:
             raise Ended(str(error)) from error
-        if plan.id not in self._book.ledger.plans:
-            others = schedules.overlapping(self._book.ledger.plans, self._device.name, schedule)
+
+        def add(plans: schedules.Plans) -> schedules.Plans:
+            others = schedules.overlapping(plans, self._device.name, schedule)
             if others:
                 raise Ended(f"it overlaps with {', '.join(other.id for other in others)}")
-            await self._change_plans(lambda plans: schedules.added(plans, [plan]))
+            return schedules.added(plans, [plan])
+
+        if plan.id not in self._book.ledger.plans:
+            await self._change_plans(add)
         return plan.id
 
     async def _delete_schedules(self, task: Task) -> str:
