@@ -17,6 +17,7 @@ import structlog
 
 from sunhelm.devices.clock import SYSTEM_CLOCK, Clock, Deadline
 from sunhelm.devices.errors import Reason
+from sunhelm.devices.links.waits import Waits, noted
 from sunhelm.devices.reader import EVERYTHING
 from sunhelm.devices.reading import Outcome, Reading
 
@@ -52,7 +53,8 @@ class Answer:
     """What an asker gets: a reading, and how it came about.
 
     `again` says that it was read for somebody else before this asker came, `late` that the asker's own
-    deadline passed first: the reading then holds no sample, and a time-out for every group.
+    deadline passed first: the reading then holds no sample, and for every group a time-out, or `busy` where
+    the read has mostly waited for another user of the device.
     """
 
     reading: Reading
@@ -97,6 +99,7 @@ class Flight:
         self._last: _Landed | None = None
         self._known: tuple[str, ...] = ()
         self._waiting: list[frozenset[str] | None] = []
+        self._waits = Waits(clock)
         self._closed = False
 
     @property
@@ -163,8 +166,9 @@ class Flight:
     async def _fly(self, groups: frozenset[str] | None) -> _Landed:
         began = self._clock.monotonic()
         try:
-            async with asyncio.timeout(self._deadline_s + _OVERRUN_S):
-                reading = await self._device.read(Deadline.after(self._deadline_s, self._clock), groups)
+            with noted(self._clock) as self._waits:
+                async with asyncio.timeout(self._deadline_s + _OVERRUN_S):
+                    reading = await self._device.read(Deadline.after(self._deadline_s, self._clock), groups)
         except Exception:
             _log.exception("read_crashed", device=self._device.name)
             raise
@@ -182,9 +186,13 @@ class Flight:
         return task.result()
 
     def _late(self, groups: frozenset[str] | None) -> Reading:
-        outcome = Outcome(
-            Reason.TIMEOUT, "the read takes longer than this scrape may wait; it goes on and serves the next"
-        )
+        later = "it goes on and serves the next"
+        if self._waits.most:
+            outcome = Outcome(
+                Reason.BUSY, f"the read has mostly waited for another user of the device; {later}"
+            )
+        else:
+            outcome = Outcome(Reason.TIMEOUT, f"the read takes longer than this scrape may wait; {later}")
         names = (self._known or (EVERYTHING,)) if groups is None else sorted(groups)
         return Reading(self._device.name, self._clock.time(), (), dict.fromkeys(names, outcome))
 

@@ -93,6 +93,7 @@ class FakeDevice:
     traced: list[tuple[str, tuple[int, ...], str | None]] = field(default_factory=list)
     says: dict[str, str] = field(default_factory=dict)
     begun: asyncio.Event = field(default_factory=asyncio.Event)
+    before: Callable[[], Awaitable[None]] | None = None
     _gate: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
@@ -112,6 +113,8 @@ class FakeDevice:
         if self.says:
             structlog.get_logger().debug(**self.says)
         self.begun.set()
+        if self.before is not None:
+            await self.before()
         taken_at = self.clock.time()
         try:
             await self._gate.wait()

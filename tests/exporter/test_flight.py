@@ -8,6 +8,7 @@ import pytest
 from exporter.flight import Answer, Flight, Grounded
 from sunhelm.devices.clock import Deadline
 from sunhelm.devices.errors import Reason
+from sunhelm.devices.links import Turns
 from sunhelm.devices.reading import Reading
 
 REFRESH_S = 5.0
@@ -126,6 +127,34 @@ async def test_an_impatient_asker_leaves_with_a_time_out_for_every_group(
         "live": Reason.TIMEOUT,
         "settings": Reason.TIMEOUT,
     }
+
+
+async def test_an_impatient_asker_hears_that_somebody_else_speaks_with_the_device(
+    device: Any, ask: Any, clock: Any, settle: Any
+) -> None:
+    await ask()
+    await clock.advance(REFRESH_S)
+    turns = Turns()
+    other, ours = turns.endpoint("gx", clock), turns.endpoint("gx", clock)
+    await other.take(Deadline.after(1.0, clock))
+    device.before = lambda: ours.take(Deadline.after(FAMILY_DEADLINE_S, clock))
+    impatient = ask(1.0)
+    await settle()
+    await clock.advance(1.0)
+    late = await impatient
+    device.hold()
+    other.release()
+    before_half = ask(0.9)
+    await settle()
+    await clock.advance(0.9)
+    after_half = ask(0.2)
+    await settle()
+    await clock.advance(0.2)
+
+    answers = [late, await before_half, await after_half]
+    assert [answer.late for answer in answers] == [True] * 3
+    reasons = [{outcome.reason for outcome in answer.reading.groups.values()} for answer in answers]
+    assert reasons == [{Reason.BUSY}, {Reason.BUSY}, {Reason.TIMEOUT}]
 
 
 async def test_before_the_first_read_a_time_out_names_all_groups_as_one(

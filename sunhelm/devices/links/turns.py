@@ -21,6 +21,7 @@ from weakref import WeakValueDictionary
 from sunhelm.devices.clock import SYSTEM_CLOCK, Clock, Deadline
 from sunhelm.devices.errors import Busy
 from sunhelm.devices.links.lockfile import LockFile, Record
+from sunhelm.devices.links.waits import waiting
 
 Role = Literal["reader", "control"]
 
@@ -125,7 +126,8 @@ class Endpoint:
         taken = self._turn.locked()
         try:
             async with asyncio.timeout(deadline.remaining()):
-                await self._turn.acquire()
+                with waiting():
+                    await self._turn.acquire()
         except TimeoutError:
             raise Busy(f"{self.name}: another reading of this process did not end in time") from None
         self._delayed = taken
@@ -169,7 +171,8 @@ class Endpoint:
             return
         path = self._turns.directory / f"{quote(self.name, safe='@:[]')}.lock"
         try:
-            await self._poll(path, deadline)
+            with waiting():
+                await self._poll(path, deadline)
         except OSError as error:
             self.lend()
             raise Busy(f"{self.name}: lock file {path}: {error.strerror or error}") from error
