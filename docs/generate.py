@@ -22,6 +22,7 @@ from site_file import site_file_page
 from sunhelm.devices.families import FAMILIES, Family, RegisterFamily, load_family
 from sunhelm.devices.families.spec import FamilySpec, Part, Writable
 from sunhelm.devices.quantities import CATALOGUE, Quantity
+from sunhelm.devices.registers.figures import Share
 from sunhelm.devices.registers.register import Register, RegisterMap
 
 DOCS = Path(__file__).parent
@@ -340,10 +341,10 @@ def _limits(register: Register) -> str:
     return f"{_limit(register.minimum)} to {_limit(register.maximum)}"
 
 
-def _limit(value: float | str | None) -> str:
+def _limit(value: float | Share | None) -> str:
     if value is None:
         return "…"
-    return value if isinstance(value, str) else f"{value:g}"
+    return str(value) if isinstance(value, Share) else f"{value:g}"
 
 
 def _labels(quantity: Quantity) -> str:

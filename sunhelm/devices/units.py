@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from math import lcm
 from types import MappingProxyType
 
 
@@ -18,6 +19,15 @@ class Conversion:
     base: str
     factor: Fraction = Fraction(1)
     offset: Fraction = Fraction(0)
+
+
+def in_whole_numbers(slope: Fraction, start: Fraction) -> tuple[int, int, int]:
+    """Return multiplier, addend and divisor, so that slope x n + start = (multiplier x n + addend) / divisor.
+
+    Whole numbers are far quicker than fractions, and as exact.
+    """
+    divisor = lcm(slope.denominator, start.denominator)
+    return int(slope * divisor), int(start * divisor), divisor
 
 
 def _scaled(base: str, factor: str = "1", offset: str = "0") -> Conversion:

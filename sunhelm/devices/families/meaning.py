@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import tzinfo
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from sunhelm.devices.guards import Bounds
 from sunhelm.devices.reading import Guard, Held, Sample
 from sunhelm.devices.registers import codec
+from sunhelm.devices.registers.figures import Figures, Share
 from sunhelm.devices.registers.register import Register
 from sunhelm.devices.registers.words import WIDER
-
-if TYPE_CHECKING:
-    from sunhelm.devices.device_config import DeviceConfig
-
-_FIGURE: Final = re.compile(r"(-?)(rated_power|capacity)(?:\*([0-9.]+))?")
 
 _NONE: Final[Mapping[str, float]] = MappingProxyType({})
 
@@ -114,27 +109,18 @@ class Interpreter:
         return Meaning(tuple(samples), tuple(held), value)
 
 
-def bounds_of(register: Register, config: DeviceConfig, figures: Mapping[str, float] = _NONE) -> Bounds:
+def bounds_of(register: Register, owners: Figures, told: Mapping[str, float] = _NONE) -> Bounds:
     """Return what the register's value may be on this device, in base units.
 
-    `figures` are those that the device tells of itself; what the owner says counts more.
+    `told` are the figures that the device tells of itself; what the owner says counts more.
     """
-    return Bounds(
-        _bound(register, register.minimum, config, figures),
-        _bound(register, register.maximum, config, figures),
-    )
+    low, high = register.minimum, register.maximum
+    return Bounds(_bound(register, low, owners, told), _bound(register, high, owners, told))
 
 
 def _bound(
-    register: Register, bound: float | str | None, config: DeviceConfig, figures: Mapping[str, float]
+    register: Register, bound: float | Share | None, owners: Figures, told: Mapping[str, float]
 ) -> float | None:
-    """Return a bound in base units; None where nobody has told the device's own figure."""
-    if bound is None:
-        return None
-    if not isinstance(bound, str):
-        return float(bound * float(register.factor) + float(register.shift))
-    match = _FIGURE.fullmatch(bound)
-    assert match is not None, "the map loader checks this"
-    owners: float | None = getattr(config, match[2])
-    figure = figures.get(match[2]) if owners is None else owners
-    return None if figure is None else float(f"{match[1]}1") * figure * float(match[3] or 1)
+    if isinstance(bound, Share):
+        return bound.of(owners, told)
+    return None if bound is None else float(bound * float(register.factor) + float(register.shift))

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Final, Literal
 from sunhelm.devices.clock import Deadline
 from sunhelm.devices.errors import Rejected
 from sunhelm.devices.families.base import RegisterFamily, Surroundings, line_to
+from sunhelm.devices.families.meaning import bounds_of
 from sunhelm.devices.families.parts import Discovery, FoundPart
 from sunhelm.devices.families.spec import Part
+from sunhelm.devices.guards import Bounds
 from sunhelm.devices.links.base import Span
 from sunhelm.devices.links.control import ControlLink, open_control_link
 from sunhelm.devices.registers import codec
@@ -51,6 +53,10 @@ class RegisterBoard:
         """Return the register at "part.register". Raises KeyError."""
         part, _, name = place.partition(".")
         return self.map_of(self.part(part))[name]
+
+    def bounds(self, place: str) -> Bounds:
+        """Return what the register at "part.register" may be, in its base unit. Raises KeyError."""
+        return bounds_of(self.register(place), self.config)
 
     async def locate(self, name: str, deadline: Deadline) -> FoundPart:
         """Return where a part is. Raises Rejected when none, or more than one, answers."""

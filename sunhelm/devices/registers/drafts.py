@@ -9,6 +9,7 @@ from fractions import Fraction
 from typing import Final, get_args
 
 from sunhelm.devices.links.base import Table
+from sunhelm.devices.registers.figures import UNITS_OF_FIGURES, Share
 from sunhelm.devices.registers.guess import did_you_mean
 from sunhelm.devices.registers.register import Access, Profile, Register, Storage, Type
 from sunhelm.devices.registers.rows import Row
@@ -22,15 +23,10 @@ _NAME: Final = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _NAMED_VALUE: Final = re.compile(r"[a-z0-9]+(_[a-z0-9]+)*")
 _ADDRESS: Final = re.compile(r"(=?)([0-9]{1,5}|0x[0-9a-fA-F]{1,4})")
 _WHOLE: Final = re.compile(r"-?[0-9]+|0x[0-9a-fA-F]+")
-_FIGURE: Final = re.compile(r"-?(rated_power|capacity)(\*[0-9]+(\.[0-9]+)?)?")
 _OWN_LABEL: Final = re.compile(r"([a-z][a-z0-9_]*)\s*:\s*(.*)", re.DOTALL)
 _ADDRESSES: Final = 1 << 16
 _PHASES: Final = ("L1", "L2", "L3")
 _TAKEN_LABELS: Final = frozenset({"device", "site", "family", "group", "job", "instance", "le", "quantile"})
-_BASE_OF_FIGURE: Final[Mapping[str, Collection[str]]] = {
-    "rated_power": ("watts", "volt_amperes", "vars"),
-    "capacity": ("joules",),
-}
 _UNIT_OF_KIND: Final = {"hhmm": "s", "datetime": "timestamp"}
 
 
@@ -216,7 +212,7 @@ def _absent(row: Row, kind: Type) -> frozenset[int]:
     return frozenset(absent)
 
 
-def _bound(row: Row, column: str, kind: Type, conversion: Conversion) -> float | str | None:
+def _bound(row: Row, column: str, kind: Type, conversion: Conversion) -> float | Share | None:
     text = row[column]
     if not text:
         return None
@@ -224,18 +220,20 @@ def _bound(row: Row, column: str, kind: Type, conversion: Conversion) -> float |
         what = "a value with names" if row["names"] else kind.name
         row.wrong(column, "no bound possible", f'{what} has none, found "{text}"')
         return None
-    if figure := _FIGURE.fullmatch(text):
-        allowed = _BASE_OF_FIGURE[figure[1]]
+    if share := Share.parse(text):
+        allowed = UNITS_OF_FIGURES[share.figure]
         if conversion.base not in allowed:
             found = conversion.base or "no unit"
-            row.wrong(column, "wrong unit", f"{figure[1]} bounds {' or '.join(allowed)}, this is in {found}")
+            row.wrong(
+                column, "wrong unit", f"{share.figure} bounds {' or '.join(allowed)}, this is in {found}"
+            )
             return None
-        return text
+        return share
     try:
         return float(Fraction(text))
     except (ValueError, ZeroDivisionError):
         forms = "write a number, rated_power or capacity, or as -rated_power or capacity*1.3"
-        guess = did_you_mean(text, _BASE_OF_FIGURE)
+        guess = did_you_mean(text, UNITS_OF_FIGURES)
         row.wrong(column, "not a bound", f'"{text}" is none; {forms}{guess}')
         return None
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from math import lcm
 from typing import Literal
 
 from sunhelm.devices.links.base import Table
 from sunhelm.devices.quantities import Quantity
+from sunhelm.devices.registers.figures import Share
+from sunhelm.devices.units import in_whole_numbers
 
 Access = Literal["r", "rw", "w"]
 Storage = Literal["", "volatile", "persistent", "unknown"]
@@ -72,7 +73,7 @@ class Register:
     `shift` that into the base unit of `quantity`; all exact. `scale_register` names a register of the
     same map that holds a decimal exponent.
     `absent` are raw values that mean "not available"; `minimum` and `maximum` bound the value in the
-    vendor's unit, a name such as "rated_power" standing for the device's own figure.
+    vendor's unit, unless they are a share of the device's own figure.
     `instead_of` names a better register of the same map: this one is read only where the device refuses
     that one. `high` names the register of the same map that holds the word above this one's.
     `names` are those of an enumeration's values or of a bit field's bits.
@@ -105,8 +106,8 @@ class Register:
     absent: frozenset[int] = frozenset()
     instead_of: str = ""
     high: str = ""
-    minimum: float | str | None = None
-    maximum: float | str | None = None
+    minimum: float | Share | None = None
+    maximum: float | Share | None = None
     names: Mapping[int, str] = field(default_factory=dict)
     vendor: str = ""
     note: str = ""
@@ -119,10 +120,10 @@ class Register:
     def __post_init__(self) -> None:
         slope = self.scale * self.factor
         start = self.offset * self.factor + self.shift
-        divisor = lcm(slope.denominator, start.denominator)
+        multiplier, addend, divisor = in_whole_numbers(slope, start)
         object.__setattr__(self, "place", f"{self.table} {self.address} {self.name}")
-        object.__setattr__(self, "multiplier", int(slope * divisor))
-        object.__setattr__(self, "addend", int(start * divisor))
+        object.__setattr__(self, "multiplier", multiplier)
+        object.__setattr__(self, "addend", addend)
         object.__setattr__(self, "divisor", divisor)
 
     @property

@@ -11,9 +11,11 @@ from sunhelm.devices.guards import Bounds
 from sunhelm.devices.quantities import Quantity
 from sunhelm.devices.reading import Guard
 from sunhelm.devices.registers import codec
+from sunhelm.devices.registers.figures import Share
 from sunhelm.devices.registers.register import Register
 
 _POWER = Quantity("test_power", "watts", "gauge", "Power.", ("phase",))
+_MOST = Share("rated_power", 1.3)
 
 
 @pytest.fixture
@@ -49,7 +51,7 @@ def test_a_value_out_of_bounds_is_held_each_time_and_forgotten_when_it_is_back(
     assert interpret((500,), 0).held == ()
 
 
-def split(bounds: Bounds, kind: str = "i16", high: float | str | None = "rated_power*1.3") -> Interpreter:
+def split(bounds: Bounds, kind: str = "i16", high: Share | None = _MOST) -> Interpreter:
     """A power whose high word stands elsewhere, bounded by a figure of the device."""
     register = Register(
         address=625, type=codec.parse_type(kind), name="power", quantity=_POWER, high="other", maximum=high

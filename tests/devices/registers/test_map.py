@@ -18,6 +18,7 @@ from sunhelm.devices.reading import Sample
 from sunhelm.devices.registers import codec
 from sunhelm.devices.registers import map as map_module
 from sunhelm.devices.registers.checks import metric_mistakes, sum_mistakes
+from sunhelm.devices.registers.figures import Share
 from sunhelm.devices.registers.map import MapError, load_map
 from sunhelm.devices.registers.register import Register, RegisterMap
 from sunhelm.devices.registers.rows import COLUMNS
@@ -60,7 +61,7 @@ def test_every_column_reaches_the_register(load: Load) -> None:
     assert temperature.absent == {0}
     assert temperature.labels == {"battery": "1"}
     assert codec.value(temperature, 1210) == 21.0
-    assert (power.minimum, power.maximum) == ("-rated_power", "rated_power*1.3")
+    assert (power.minimum, power.maximum) == (Share("rated_power", -1.0), Share("rated_power", 1.3))
     assert (power.profile, energy.profile) == ("full", "core")
     assert (power.vendor, power.place) == ("Power 1", "holding 590 battery_1_power")
     assert old.absent == {-32768, -1}

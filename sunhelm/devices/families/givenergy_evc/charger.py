@@ -54,8 +54,8 @@ class BoardCharger:
         second = await self.board.read_over(PART, _SECOND, deadline)
         told = {**first, **second}
         for name in (*_CURRENTS, "power", "charge_limit", *_VOLTAGES):
-            most = self.board.register(f"{PART}.{name}").maximum
-            if isinstance(most, float | int) and told[name] > most:
+            most = self.board.bounds(f"{PART}.{name}").high
+            if most is not None and told[name] > most:
                 raise Malformed(f"{self.board.config.name}: {name} is {told[name]:g}, which cannot be")
         return ChargerState(
             stage=_stage(told),

@@ -178,10 +178,9 @@ class SocRange:
         raws: dict[str, int] = {}
         for place, share in zip(self._places, (value.minimum, value.maximum), strict=True):
             if share is not None:
-                register = self.regulator.board.register(place)
-                low, high = float(str(register.minimum)) / 100, float(str(register.maximum)) / 100
-                if not low <= share <= high:
-                    raise ValueError(f"soc_limits: {share:.3g} at {place}; {low:g} to {high:g} is possible")
+                bounds = self.regulator.board.bounds(place)
+                if not bounds.allow(share):
+                    raise ValueError(f"soc_limits: {share:.3g} at {place} is not within {bounds}")
                 raws[place] = round(share * 1000)
         return raws
 
