@@ -11,6 +11,7 @@ import sysconfig
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -28,7 +29,7 @@ from sunhelm.cli.processes import ProcessEnded, Processes
 from sunhelm.cli.readiness import answers, takes_connections
 from sunhelm.cli.simulate import beginning, first_port, pace
 from sunhelm.cli.usage import Usage
-from sunhelm.simulator.families import FAMILIES, secret_files
+from sunhelm.simulator.families import FAMILIES, PORT_OFFSETS, secret_files
 
 NAME: Final = "demo"
 HELP: Final = "run a simulated home, both applications, and Prometheus where installed"
@@ -38,6 +39,21 @@ ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 MIDSUMMER: Final = "2026-06-21T08:00"
 """When the demo begins unless asked otherwise: at night or in winter there is little to see."""
 
+LAST_PORT: Final = 65535
+BESIDE: Final = 1000
+"""How far from the ports that are taken those are that we propose."""
+
+CONTROLLER_PORT: Final = 10481
+"""Where commands look for a controller unless told otherwise."""
+
+LISTENING: Final = {
+    "simulator": ("the first simulated device", 10500),
+    "exporter": ("the exporter", 10480),
+    "controller": ("the controller", CONTROLLER_PORT),
+    "prometheus": ("Prometheus", 10490),
+    "alertmanager": ("Alertmanager", 10493),
+}
+"""What listens at a port, by its name in the options: what it is, and where unless asked otherwise."""
 
 PROGRAMS: Final = {"prometheus": "prometheus", "alertmanager": "prometheus-alertmanager"}
 """What is not ours, and the names of Debian's packages, which are those of the programs."""
@@ -45,14 +61,7 @@ PROGRAMS: Final = {"prometheus": "prometheus", "alertmanager": "prometheus-alert
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
-    ports = (
-        ("simulator", "the first simulated device", 10500),
-        ("exporter", "the exporter", 10480),
-        ("controller", "the controller", 10481),
-        ("prometheus", "Prometheus", 10490),
-        ("alertmanager", "Alertmanager", 10493),
-    )
-    for program, what, port in ports:
+    for program, (what, port) in LISTENING.items():
         parser.add_argument(
             f"--{program}-port",
             type=_first_port if program == "simulator" else _port,
@@ -60,7 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             metavar="PORT",
             help=f"port of {what} (%(default)s)",
         )
-    for program, what, _ in ports[2:]:
+    for program, (what, _) in islice(LISTENING.items(), 2, None):
         parser.add_argument(f"--no-{program}", action="store_true", help=f"do not run {what}")
     parser.add_argument(
         "--speed", type=pace, default=60.0, help="how fast the simulated time runs; 1 is real (%(default)g)"
@@ -76,9 +85,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _port(text: str) -> int:
-    if text.isascii() and text.isdecimal() and 0 < int(text) <= 65535:
+    if text.isascii() and text.isdecimal() and 0 < int(text) <= LAST_PORT:
         return int(text)
-    raise argparse.ArgumentTypeError(f"{text!r} is not a port from 1 to 65535")
+    raise argparse.ArgumentTypeError(f"{text!r} is not a port from 1 to {LAST_PORT}")
 
 
 def _first_port(text: str) -> int:
@@ -109,7 +118,7 @@ def run(arguments: argparse.Namespace) -> int:
     )
     taken = list(ports.taken())
     if taken:
-        print(*taken, sep="\n", file=sys.stderr)
+        print(*taken, *_beside(arguments), sep="\n", file=sys.stderr)
         return 1
     with tempfile.TemporaryDirectory(prefix="sunhelm-demo-") as folder:
         demo = Demo(Path(folder), ports, programs, tuple(_simulation(arguments)))
@@ -121,6 +130,14 @@ def run(arguments: argparse.Namespace) -> int:
         except asyncio.CancelledError as error:
             print(f"Ended by {error}.")
     return 0
+
+
+def _beside(arguments: argparse.Namespace) -> Iterator[str]:
+    """Yield how a demo can run beside another one, whose ports these are."""
+    moved = {name: getattr(arguments, f"{name}_port") + BESIDE for name in LISTENING}
+    if max(moved.values()) + max(PORT_OFFSETS.values()) <= LAST_PORT:
+        options = " ".join(f"--{name}-port={port}" for name, port in moved.items())
+        yield f"Is another demo running? One beside it: {_as_typed(_command('sunhelm'))} demo {options}"
 
 
 def _simulation(arguments: argparse.Namespace) -> Iterator[str]:
@@ -149,7 +166,7 @@ class Demo:
         self._cancel_on_signals()
         async with Processes(self.folder) as processes:
             await self._start(processes)
-            print("\n".join(self._directions()), flush=True)
+            print("\n".join(self.directions()), flush=True)
             try:
                 await processes.watch()
             finally:
@@ -228,7 +245,8 @@ class Demo:
         file.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
         return file
 
-    def _directions(self) -> Iterator[str]:
+    def directions(self) -> Iterator[str]:
+        """Yield what is told when all is ready: what runs where, and what to try."""
         ports = self.ports
         exporter = f"http://localhost:{ports.exporter}"
         yield "A simulated home runs, and is read when you ask:"
@@ -245,10 +263,8 @@ class Demo:
         yield f"  {'logs and configuration':<24} {self.folder}"
         yield f"  {'runtime directory':<24} {self.turns}"
         yield ""
-        yield "Try:"
-        for name in site_file(ports)["devices"]:
-            yield f"  curl '{exporter}/probe?target={name}'"
-        yield f"  curl '{exporter}/sd'"
+        yield "Try, and with the name of any other simulated device:"
+        yield f"  curl '{exporter}/probe?target={next(iter(FAMILIES))}'"
         if ports.prometheus is not None:
             url = f"http://localhost:{ports.prometheus}/api/v1/query"
             query = "solar_pv_power_watts + solar_grid_power_watts + solar_battery_power_watts"
@@ -264,12 +280,14 @@ class Demo:
         if self.ports.prometheus is not None and self.ports.alertmanager is not None:
             yield "Around noon of the simulated day the price of what is sent to the grid sinks below zero."
             yield f"Two minutes later the export is limited to nothing: see {url}"
+        sunhelm = _as_typed(_command("sunhelm"))
+        where = "" if controller == CONTROLLER_PORT else f" --controller.url={url}"
         yield "Limit it yourself, and let it go again:"
-        yield f"  sunhelm limit-export sec1000s 1kW --for=10m --controller.url={url}"
-        yield f"  sunhelm claims --controller.url={url}"
+        yield f"  {sunhelm} limit-export sec1000s 1kW --for=10m{where}"
+        yield f"  {sunhelm} release --all sec1000s{where}"
         yield "The car charges from what the sun leaves. Let it have more, or look why it has no more:"
-        yield f"  sunhelm ev-mode givenergy_evc hybrid --for=10m --controller.url={url}"
-        yield f"  sunhelm ev-mode givenergy_evc --controller.url={url}"
+        yield f"  {sunhelm} ev-mode givenergy_evc hybrid --for=10m{where}"
+        yield f"  {sunhelm} ev-mode givenergy_evc{where}"
 
 
 def _summary(taken: Mapping[str, Usage]) -> Iterator[str]:
@@ -283,3 +301,11 @@ def _command(name: str) -> str:
     """Return one of the project's own commands, as installed beside the running Python."""
     beside = Path(sysconfig.get_path("scripts")) / name
     return str(beside) if beside.exists() else name
+
+
+def _as_typed(program: str) -> str:
+    """Return how a program is called in a terminal that is where we were started."""
+    if shutil.which(Path(program).name) == program:
+        return Path(program).name
+    inside = Path(program).is_relative_to(here := Path.cwd())
+    return str(Path(program).relative_to(here)) if inside else program

@@ -66,11 +66,11 @@ class Ports:
     def taken(self) -> Iterator[str]:
         """Yield a sentence for each port that something else listens at."""
         wanted: list[tuple[str, str, int | None]] = [
-            (f"simulated {name}", "simulator", self.device(name)) for name in FAMILIES
+            (f"the simulated {name}", "simulator", self.device(name)) for name in FAMILIES
         ]
         wanted += [
-            ("exporter", "exporter", self.exporter),
-            ("controller", "controller", self.controller),
+            ("the exporter", "exporter", self.exporter),
+            ("the controller", "controller", self.controller),
             ("Prometheus", "prometheus", self.prometheus),
             ("Alertmanager", "alertmanager", self.alertmanager),
         ]
@@ -79,14 +79,14 @@ class Ports:
             if port is None:
                 continue
             if (other := given.setdefault(port, what)) != what:
-                yield f"port {port} for the {what} is that of the {other}. --{flag}-port takes another"
+                yield f"port {port} for {what} is that of {other}. --{flag}-port takes another"
                 continue
             with socket.socket() as listener:
                 listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 try:
                     listener.bind((HOST, port))
                 except OSError as error:
-                    yield f"port {port} for the {what}: {error.strerror}. --{flag}-port takes another"
+                    yield f"port {port} for {what}: {error.strerror}. --{flag}-port takes another"
 
     def device(self, name: str) -> int:
         """Return the port of a simulated device."""

@@ -78,15 +78,8 @@ class Subcommand(Protocol):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit status."""
     words = list(sys.argv[1:] if argv is None else argv)
-    chosen = next((word for word in words if not word.startswith("-")), None)
-    subcommand = load(chosen) if chosen in COMMANDS else None
-    parser = _parser(chosen, subcommand)
-    arguments = parser.parse_args(words)
-    if subcommand is None:
-        parser.print_help(sys.stderr)
-        return _WRONG_USE
     try:
-        status = subcommand.run(arguments)
+        status = _run(words)
         sys.stdout.flush()
     except KeyboardInterrupt:
         return _INTERRUPTED
@@ -95,6 +88,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     return status
+
+
+def _run(words: Sequence[str]) -> int:
+    chosen = next((word for word in words if not word.startswith("-")), None)
+    subcommand = load(chosen) if chosen in COMMANDS else None
+    parser = _parser(chosen, subcommand)
+    arguments = parser.parse_args(words)
+    if subcommand is None:
+        parser.print_help(sys.stderr)
+        return _WRONG_USE
+    return subcommand.run(arguments)
 
 
 def load(name: str) -> Subcommand:

@@ -12,10 +12,13 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
 
+from sunhelm.cli.control.connection import DEFAULT_URL
+from sunhelm.cli.demo import BESIDE, CONTROLLER_PORT, Demo
 from sunhelm.cli.demo_files import Ports, alertmanager_file, prometheus_file, site_file
 from sunhelm.cli.main import main
 from sunhelm.simulator.families import FAMILIES
@@ -107,6 +110,33 @@ def test_a_port_that_is_given_twice_is_named() -> None:
     assert (
         sentence == "port 10505 for the exporter is that of the simulated deye. --exporter-port takes another"
     )
+
+
+def test_a_second_demo_is_told_how_to_run_beside_the_first(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        taken = server.getsockname()[1]
+        assert main(["demo", "--simulator-port=20000", f"--exporter-port={taken}"]) == 1
+    told = capsys.readouterr().err
+    assert f"port {taken} for the exporter: " in told
+    beside = [f"--exporter-port={taken + BESIDE}", "--simulator-port=21000", "--controller-port=11481"]
+    assert all(option in told for option in beside)
+
+
+@pytest.mark.parametrize(
+    ("controller", "where"), [(CONTROLLER_PORT, ""), (10999, " --controller.url=http://localhost:10999")]
+)
+def test_what_the_demo_proposes_to_type_can_be_typed(
+    monkeypatch: pytest.MonkeyPatch, controller: int, where: str
+) -> None:
+    program = Path(sys.executable).with_name("sunhelm")
+    monkeypatch.chdir(program.parents[1])
+    monkeypatch.setenv("PATH", "/nowhere")
+    demo = Demo(Path("folder"), Ports(10500, 10480, controller=controller), {}, ())
+    proposed = f"  {program.parent.name}/sunhelm release --all sec1000s{where}"
+    assert proposed in list(demo.directions())
+    monkeypatch.setenv("PATH", str(program.parent))
+    assert proposed.replace(f"{program.parent.name}/", "") in list(demo.directions())
+    assert urlsplit(DEFAULT_URL).port == CONTROLLER_PORT
 
 
 @pytest.mark.parametrize(

@@ -96,6 +96,14 @@ def test_an_interrupt_ends_quietly(monkeypatch: pytest.MonkeyPatch) -> None:
     assert main(["check"]) == 130
 
 
+def test_an_interrupt_ends_quietly_while_a_command_is_being_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(name: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "load", interrupted)
+    assert main(["check"]) == 130
+
+
 def test_output_that_nobody_reads_ends_quietly() -> None:
     code = (
         "from sunhelm.cli import main as command\n"
