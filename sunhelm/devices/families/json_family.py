@@ -7,7 +7,8 @@ from importlib.resources.abc import Traversable
 from types import MappingProxyType
 from typing import ClassVar
 
-from sunhelm.devices.families.json_values import NO_RENAMES, Renames, load_json_map
+from sunhelm.devices.families.json_map import load_json_map
+from sunhelm.devices.families.json_values import NO_RENAMES, Renames
 from sunhelm.devices.families.spec import FamilySpec
 from sunhelm.devices.quantities import Quantity
 

@@ -1,38 +1,22 @@
-"""Values in answers of JSON, as data: a CSV file says where each stands and what it becomes.
-
-Columns: `path, type, unit, scale, group, profile, name, quantity, labels, min, max, names, vendor, note`.
-
-- `path`: keys parted by points. `Phases[phase=Id].Voltage` is one value for each member of a list, labelled
-  by what the member says under `Id`; `PVs[string].Power` by its number, from 1.
-- `type`: `number` (the default), `amount` (a number, or text of one that may bear its unit), `state` (one of
-  the texts in `names`), `text`, `time` (ISO 8601), `flag`.
-- `unit` and `scale` make the vendor's unit, and from that ours; `min` and `max` are in the vendor's, or a
-  name: `rated_power`, `-rated_power`, `capacity`, optionally `*1.3`.
-- `quantity`: a name of the catalogue; empty for one of the vendor called `name`; `~other` for one that
-  several rows share; with `!counter` behind it, it only grows. `-` is read only for others.
-- `labels`: fixed ones, `phase=L1;string=2`. `names`: `OK=ok;Offline=offline`.
-- `group`, `profile`, `vendor` and `note` are as in register maps.
-"""
+"""Values in answers of JSON: where each stands, and the samples that it becomes."""
 
 from __future__ import annotations
 
-import csv
 import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from decimal import Decimal
 from fractions import Fraction
-from importlib.resources.abc import Traversable
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, Literal, cast, get_args
+from typing import TYPE_CHECKING, Final, Literal
 
 from sunhelm.devices.families.amount_texts import amount, says_nothing
 from sunhelm.devices.guards import Bounds
 from sunhelm.devices.links.answers import utc
-from sunhelm.devices.quantities import CATALOGUE, Quantity
+from sunhelm.devices.quantities import Quantity
 from sunhelm.devices.reading import Guard, Held, Sample
-from sunhelm.devices.registers.vendor import Shape, quantities
-from sunhelm.devices.units import BASE_UNITS, Conversion
+from sunhelm.devices.registers.figures import Figures, Share
+from sunhelm.devices.units import Conversion, in_whole_numbers
 
 if TYPE_CHECKING:
     from sunhelm.devices.device_config import DeviceConfig
@@ -41,21 +25,7 @@ Type = Literal["number", "amount", "state", "text", "time", "flag"]
 Renames = Mapping[str, Mapping[str, str]]
 """For a label, our word for each word of the vendor's: {"phase": {"A": "L1"}}."""
 
-_COLUMNS: Final = (
-    *("path", "type", "unit", "scale", "group", "profile", "name", "quantity", "labels"),
-    *("min", "max", "names", "vendor", "note"),
-)
-_STEP: Final = re.compile(r"([A-Za-z0-9_]+)(?:\[([a-z_]+)(?:=([A-Za-z0-9_]+))?\])?")
-_FIGURE: Final = re.compile(r"(-?)(rated_power|capacity)(?:\*([0-9.]+))?")
 NO_RENAMES: Final[Renames] = MappingProxyType({})
-
-
-class JsonMapError(Exception):
-    """The file is wrong; `mistakes` says all that is, each with its line."""
-
-    def __init__(self, mistakes: Sequence[str]) -> None:
-        super().__init__("\n".join(mistakes))
-        self.mistakes = tuple(mistakes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +37,13 @@ class Step:
     told_by: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JsonValue:
-    """One row: where a value stands, and what it becomes."""
+    """One value: where it stands, and what it becomes.
+
+    `scale` makes the vendor's unit of what is written, and `conversion` ours of that. `low` and `high` bound
+    the value: in our unit, or as a share of a figure of the device.
+    """
 
     path: str
     steps: tuple[Step, ...]
@@ -82,26 +56,31 @@ class JsonValue:
     name: str
     names: Mapping[str, str]
     labels: Mapping[str, str]
-    low: str
-    high: str
+    low: float | Share | None
+    high: float | Share | None
 
-    def bounds(self, config: DeviceConfig) -> Bounds:
+    _whole: tuple[int, int, int] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        whole = in_whole_numbers(self.scale * self.conversion.factor, self.conversion.offset)
+        object.__setattr__(self, "_whole", whole)
+
+    def bounds(self, owners: Figures) -> Bounds:
         """Return what the value may be on this device, in its base unit."""
-        return Bounds(self._bound(self.low, config), self._bound(self.high, config))
+        low, high = (
+            bound.of(owners) if isinstance(bound, Share) else bound for bound in (self.low, self.high)
+        )
+        return Bounds(low, high)
 
     def in_base_unit(self, number: float) -> float:
-        """Return what a number of the vendor's is in our unit, in one rounding."""
-        exact = Fraction(number) if isinstance(number, int) else Fraction(repr(number))
-        return float(exact * self.scale * self.conversion.factor + self.conversion.offset)
+        """Return what a number of the vendor's is in our unit, in one rounding.
 
-    def _bound(self, text: str, config: DeviceConfig) -> float | None:
-        if not text:
-            return None
-        figure = _FIGURE.fullmatch(text)
-        if figure is None:
-            return float(Fraction(text) * self.conversion.factor + self.conversion.offset)
-        own: float | None = getattr(config, figure[2])
-        return None if own is None else float(f"{figure[1]}1") * own * float(figure[3] or 1)
+        A float counts as the decimal that was written. Raises OverflowError for what is beyond all floats.
+        """
+        exact = number if isinstance(number, int) else Decimal(repr(number))
+        numerator, denominator = exact.as_integer_ratio()
+        multiplier, addend, divisor = self._whole
+        return (numerator * multiplier + addend * denominator) / (denominator * divisor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,97 +199,3 @@ def _number(value: JsonValue, found: object) -> float | None:
         return value.in_base_unit(found)
     except OverflowError:
         return None
-
-
-def load_json_map(file: Traversable, *, family: str, renames: Renames = NO_RENAMES) -> JsonMap:
-    """Return what a CSV file says. Raises JsonMapError with all its mistakes."""
-    rows = list(csv.DictReader(file.read_text(encoding="utf-8").splitlines(), strict=True))
-    mistakes: list[str] = []
-    values: list[JsonValue] = []
-    for line, row in enumerate(rows, 2):
-        try:
-            values.append(_value(row, family))
-        except ValueError as error:
-            mistakes.append(f"{file.name}:{line}: {error}")
-    metrics: dict[str, Quantity] = {}
-    for value in values:
-        if value.quantity is not None:
-            first = metrics.setdefault(value.quantity.metric, value.quantity)
-            if (first.kind, first.labels) != (value.quantity.kind, value.quantity.labels):
-                mistakes.append(f"{file.name}: {value.path}: {first.metric} has another shape elsewhere")
-    if mistakes:
-        raise JsonMapError(mistakes)
-    values = [
-        value if value.quantity is None else replace(value, quantity=metrics[value.quantity.metric])
-        for value in values
-    ]
-    return JsonMap(tuple(values), renames)
-
-
-def _value(row: Mapping[str, str], family: str) -> JsonValue:
-    """Return one row. Raises ValueError."""
-    if unknown := [column for column in row if column not in _COLUMNS]:
-        raise ValueError(f"unknown columns {unknown}")
-    cells = {column: (row.get(column) or "").strip() for column in _COLUMNS}
-    kind = cells["type"] or "number"
-    if kind not in get_args(Type):
-        raise ValueError(f'"{kind}" is no type')
-    steps = []
-    for part in cells["path"].split("."):
-        match = _STEP.fullmatch(part)
-        if match is None:
-            raise ValueError(f'"{part}" is no step of a path')
-        steps.append(Step(match[1], match[2] or "", match[3] or ""))
-    names = dict(entry.split("=") for entry in cells["names"].split(";") if entry)
-    if bool(names) != (kind == "state"):
-        raise ValueError("a state has names, and nothing else has")
-    labels = dict(entry.split("=") for entry in cells["labels"].split(";") if entry)
-    if cells["unit"] not in BASE_UNITS:
-        raise ValueError(f'"{cells["unit"]}" is no unit')
-    conversion = BASE_UNITS[cells["unit"]]
-    for bound in (cells["min"], cells["max"]):
-        if bound and not _FIGURE.fullmatch(bound):
-            Fraction(bound)
-    all_labels = (*(step.label for step in steps if step.label), *labels)
-    return JsonValue(
-        path=cells["path"],
-        steps=tuple(steps),
-        type=cast("Type", kind),
-        quantity=_quantity(cells, family, kind, conversion.base, all_labels),
-        conversion=conversion,
-        scale=Fraction(cells["scale"] or 1),
-        group=cells["group"] or "live",
-        profile=cells["profile"] or "core",
-        name=cells["name"],
-        names=names,
-        labels=labels,
-        low=cells["min"],
-        high=cells["max"],
-    )
-
-
-def _quantity(
-    cells: Mapping[str, str], family: str, kind: str, unit: str, labels: tuple[str, ...]
-) -> Quantity | None:
-    text, mark, _ = cells["quantity"].partition("!")
-    if text == "-":
-        return None
-    if text and not text.startswith("~"):
-        if text not in CATALOGUE:
-            raise ValueError(f'"{text}" is not in the catalogue')
-        quantity = CATALOGUE[text]
-        if quantity.unit != unit or sorted(quantity.labels) != sorted(labels):
-            raise ValueError(f"{text} is in {quantity.unit} with the labels {quantity.labels}")
-        return quantity
-    name = text.removeprefix("~") or cells["name"]
-    if not name:
-        raise ValueError("has no name")
-    shape = {
-        **dict.fromkeys(("number", "amount"), Shape("counter" if mark else "gauge", unit, labels)),
-        "flag": Shape("gauge", "", labels),
-        "time": Shape("gauge", "timestamp_seconds", labels),
-        "state": Shape("state", "", labels, "state"),
-        "text": Shape("info", "", labels, name),
-    }[kind]
-    made, _ = quantities(f"{family}_{name}", shape, name, [cells["vendor"]], signed=False)
-    return made

@@ -1,4 +1,4 @@
-"""Values of JSON answers as data: what a row means, and how a wrong file is told."""
+"""Values of JSON answers as data: what a row means."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sunhelm.devices.families.amount_texts import amount
-from sunhelm.devices.families.json_values import JsonMap, JsonMapError, JsonValue, Step, load_json_map
+from sunhelm.devices.families.json_map import load_json_map
+from sunhelm.devices.families.json_values import JsonMap, JsonValue, Step
 from sunhelm.devices.reading import Guard, Held, Sample
 from sunhelm.devices.units import BASE_UNITS
 
@@ -124,35 +125,41 @@ def test_the_profile_core_leaves_out_what_is_full(tmp_path: Path) -> None:
     assert len(told(values, {"A": 1, "B": 2})) == 2
 
 
-def test_all_mistakes_of_a_file_are_told_each_with_its_line(tmp_path: Path) -> None:
-    with pytest.raises(JsonMapError) as caught:
-        load(
-            tmp_path,
-            "live,A..B,,W,,core,a,,,,,",
-            "live,A,,furlong,,core,a,,,,,",
-            "live,A,,W,,core,a,pv_powr,,,,",
-            "live,A,,V,,core,a,pv_power,,,,",
-            "live,A,word,,,core,a,,,,,",
-            "live,A,state,,,core,a,,,,,",
-            "live,A,,W,,core,,,,,,",
-            "live,A,,W,,core,a,,,low,,",
-        )
-    assert [mistake.split(":")[1] for mistake in caught.value.mistakes] == [str(n) for n in range(2, 10)]
-    with pytest.raises(JsonMapError, match="has another shape elsewhere"):
-        load(
-            tmp_path,
-            "live,A,,W,,core,a,~x,,,,",
-            "live,B,,W,,core,b,~x!counter,phase=L1,,,",
-            "live,C,,W,,core,c,~x,string=1,,,",
-        )
-
-
-@given(st.floats(allow_nan=False, allow_infinity=False, width=32))
-def test_what_is_written_in_decimal_is_converted_with_one_rounding(number: float) -> None:
-    value = JsonValue(
-        "A", (Step("A"),), "number", None, BASE_UNITS["kWh"], Fraction(1), "live", "core", "a", {}, {}, "", ""
+def value_of(unit: str, scale: Fraction = Fraction(1)) -> JsonValue:
+    return JsonValue(
+        path="A",
+        steps=(Step("A"),),
+        type="number",
+        quantity=None,
+        conversion=BASE_UNITS[unit],
+        scale=scale,
+        group="live",
+        profile="core",
+        name="a",
+        names={},
+        labels={},
+        low=None,
+        high=None,
     )
-    assert value.in_base_unit(number) == float(Fraction(repr(number)) * 3_600_000)
+
+
+@given(
+    number=st.floats(allow_nan=False, allow_infinity=False) | st.integers(),
+    unit=st.sampled_from(sorted(BASE_UNITS)),
+    scale=st.sampled_from(["1", "-1", "0.1", "1000", "1/3"]).map(Fraction),
+)
+def test_what_is_written_in_decimal_is_converted_with_one_rounding(
+    number: float, unit: str, scale: Fraction
+) -> None:
+    conversion = BASE_UNITS[unit]
+    exact = Fraction(repr(number)) * scale * conversion.factor + conversion.offset
+    try:
+        expected = float(exact)
+    except OverflowError:
+        with pytest.raises(OverflowError):
+            value_of(unit, scale).in_base_unit(number)
+    else:
+        assert value_of(unit, scale).in_base_unit(number) == expected
 
 
 json = st.recursive(
