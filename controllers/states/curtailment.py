@@ -94,7 +94,8 @@ class State:
     ask for, in whose presence a missing journal makes a found value doubtful. `foreign` and `forgotten`
     count the last hour. `blind` says that the device cannot be read. `renew` that its timer wants it. `torn`
     that a sequence of ours may have been cut short: what is observed then is nobody's. `owed` is what a
-    person wants for good of a device that cannot be read, and that it has not taken yet.
+    person wants for good of a device that cannot be read, and that it has not taken yet. `hands_back` that
+    what ends a command hands the device back to itself, whatever its owner had.
     """
 
     asked: Value | None
@@ -109,6 +110,7 @@ class State:
     renew: bool = False
     torn: bool = False
     owed: Value | None = None
+    hands_back: bool = False
 
     @property
     def desired(self) -> Value | None:
@@ -243,10 +245,12 @@ def _decide_blind(state: State) -> Step:
             return Write(state.owed, UNKNOWN, Purpose.RESTORE)
         if state.written == (state.baseline,):
             return Forget()
-        back = hand_back(state.written[-1])
-        if back is None:
+        known = not state.hands_back and not isinstance(state.baseline, Unknown | None)
+        back = state.baseline if known else hand_back(state.written[-1])
+        if back is None or isinstance(back, Unknown):
             return StandBack("cannot_be_handed_back")
         return Forget() if state.written == (back,) else Write(back, UNKNOWN, Purpose.RESTORE)
-    if state.written == (state.asked,):
-        return Write(state.asked, UNKNOWN, Purpose.RENEW) if state.renew else Rest()
-    return Write(state.asked, UNKNOWN, Purpose.CHANGE if state.written else Purpose.BEGIN)
+    desired = limited(state.asked, state.baseline)
+    if state.written == (desired,):
+        return Write(desired, UNKNOWN, Purpose.RENEW) if state.renew else Rest()
+    return Write(desired, UNKNOWN, Purpose.CHANGE if state.written else Purpose.BEGIN)

@@ -80,6 +80,7 @@ class Settling:
             renew=is_due(handle.promise, kept.written_at, now),
             torn=handle.promise.in_steps and bool(kept.written) and not kept.proven,
             owed=None if kept.proven or not handle.promise.blind else kept.value,
+            hands_back=handle.promise.blind,
         )
 
     def is_doubtful(self, handle: Handle, found: Value | Unknown) -> bool:

@@ -164,6 +164,23 @@ def test_what_cannot_be_read_at_all_is_handed_back() -> None:
     assert hand_back(Limit(0)) is UNLIMITED
 
 
+def test_what_was_found_goes_before_a_hand_back_where_it_is_the_owners_to_restore() -> None:
+    found = SelfConsumption("phases_alone")
+    blind = State(asked=None, baseline=found, written=(Charge(500),), observed=UNKNOWN, blind=True)
+
+    assert decide(blind, equal) == Write(found, UNKNOWN, Purpose.RESTORE)
+    assert step(blind, written=(found,)) == Forget()
+    assert step(blind, baseline=UNKNOWN) == Write(SelfConsumption(), UNKNOWN, Purpose.RESTORE)
+    assert step(blind, hands_back=True) == Write(SelfConsumption(), UNKNOWN, Purpose.RESTORE)
+
+
+def test_what_cannot_be_read_is_not_made_looser_than_its_owner_wants_it() -> None:  # S13
+    blind = State(asked=Limit(8000), baseline=Limit(5000), written=(), observed=UNKNOWN, blind=True)
+
+    assert decide(blind, equal) == Write(Limit(5000), UNKNOWN, Purpose.BEGIN)
+    assert step(blind, written=(Limit(5000),)) == Rest()
+
+
 limits = st.one_of(st.just(UNLIMITED), st.builds(Limit, st.sampled_from([0.0, 100.0, 500.0, 7000.0])))
 currents = st.builds(CurrentLimits, st.sampled_from([None, 5.0, 10.0]), st.sampled_from([None, 5.0]))
 orders = st.one_of(st.just(SelfConsumption()), st.builds(Charge, st.sampled_from([500.0, 900.0])))

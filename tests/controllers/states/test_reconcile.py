@@ -413,6 +413,18 @@ async def test_after_a_restart_a_setpoint_of_ours_is_handed_back(bench: Any) -> 
     assert records.owes(bench.journal) == set()
 
 
+async def test_after_a_restart_what_was_found_comes_back_unread(bench: Any) -> None:  # S10
+    battery = by_effect(bench)
+    battery.value = SelfConsumption("phases_alone")
+    await bench.ask(Charge(2000), "battery")
+    bench.restart()
+    battery.readable = False
+    await bench.ask(None, "battery")
+
+    assert battery.value == SelfConsumption("phases_alone")
+    assert records.owes(bench.journal) == set()
+
+
 async def test_what_can_only_be_seen_to_work_is_told_and_handed_back(bench: Any) -> None:
     battery = by_effect(bench)
     battery.promise = replace(battery.promise, blind=True, settle_s=5.0)
