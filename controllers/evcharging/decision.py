@@ -193,7 +193,8 @@ class _Step:
             return None, reason
         more = wished.limit_a - self.charger.limit_a
         if more <= -STEP_A + _ROUNDING_A:
-            return Limit(wished.limit_a), reason
+            ignored = self.charger.charging and self._ignores_limits(wished.patience)
+            return (Tell(Order.STOP), "does_not_obey") if ignored else (Limit(wished.limit_a), reason)
         restores = wished.restores and not alike(wished.limit_a, self.charger.limit_a)
         if more < STEP_A - _ROUNDING_A and not restores:
             return None, reason
@@ -202,6 +203,12 @@ class _Step:
         if not wished.restores and self.left <= RESERVE:
             return None, "budget"
         return Limit(wished.limit_a), reason
+
+    def _ignores_limits(self, patience: int | None) -> bool:
+        """Return whether a lower limit of ours was not taken, after so many commands that were not obeyed."""
+        if patience is None or self.memory.failures < patience:
+            return False
+        return any(self.charger.limit_a - ours >= STEP_A - _ROUNDING_A for ours in self.memory.ours_a)
 
     @property
     def _too_soon(self) -> bool:

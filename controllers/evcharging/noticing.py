@@ -57,7 +57,8 @@ def _about_limit(memory: Memory, charger: ChargerState, now: float, *, lost: boo
     if any(alike(shown, ours) for ours in memory.ours_a):
         return memory
     if memory.owner_a is not None and alike(shown, memory.owner_a):
-        return memory if asked is not None else _forgotten(memory, now, lost=lost)
+        never_taken = asked is not None or memory.failures
+        return memory if never_taken else _forgotten(memory, now, lost=lost)
     return replace(_changed(memory, now), owner_a=shown, ours_a=())
 
 

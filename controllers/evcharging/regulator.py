@@ -189,10 +189,11 @@ class Regulator:
     async def once(self) -> None:
         """Look, decide, and write what is decided. DeviceErrors end in `shown`. Raises JournalError."""
         mode = self._last_mode = self.mode
-        if mode is EvMode.OFF and not self.memory.holds:
+        if mode is EvMode.OFF and not self.memory.holds and self.terms.session_j is None:
             self.shown = Shown(reason="off")
             return
-        house = await self._house()
+        # A cap on the energy of a vehicle has to know when another one comes, in this mode too.
+        house = None if mode is EvMode.OFF else await self._house()
         await self._exchange(lambda state, claimed: self._decision(mode, house, state, claimed=claimed))
 
     async def leave(self) -> None:

@@ -15,19 +15,24 @@ from sunhelm.devices.charging import ChargerState, Order
 CLOSE_TO: Final = 0.95
 """From so much of the import cap on the vehicle gets less."""
 
+_OF_THE_CAP: Final = 1
+_OF_THE_SUN: Final = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Wish:
     """What a charger shall do. `charge` and `limit_a` are None where that is the owner's affair.
 
     `restores` says that the owner gets back his own limit; `reason` is why the vehicle is not charged, or not
-    more, as a word.
+    more, as a word. After `patience` commands that were not obeyed the vehicle is stopped where its charger
+    does not take a lower limit; None is never.
     """
 
     charge: bool | None
     limit_a: float | None = None
     reason: str = ""
     restores: bool = False
+    patience: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +147,8 @@ def _solar(outlook: Outlook) -> Wish:
             return Wish(charge=False, reason="too_little_sun")
     elif not (found_charging and enough(sight)) and outlook.lasts_s(enough) < outlook.terms.start_s:
         return Wish(charge=False, reason="waiting" if enough(sight) else "too_little_sun")
-    return Wish(charge=True, limit_a=max(least_a, _follow(outlook, sight.excess_a)))
+    limit_a = max(least_a, _follow(outlook, sight.excess_a))
+    return Wish(charge=True, limit_a=limit_a, patience=_OF_THE_SUN)
 
 
 def _hybrid(outlook: Outlook) -> Wish:
@@ -177,4 +183,4 @@ def _capped(wished: Wish, outlook: Outlook, cap_a: float) -> Wish:
         return Wish(charge=False, reason="import_cap")
     if wished.limit_a is None or wished.limit_a <= most:
         return wished
-    return Wish(wished.charge, most, "import_cap")
+    return Wish(wished.charge, most, "import_cap", patience=_OF_THE_CAP)

@@ -35,6 +35,7 @@ class World:
     vehicle: bool = True
     obeys: bool = True
     hides: bool = False
+    takes_limits: bool = True
     session_j: float = 0.0
     phases: int = 1
     commands: list[Any] = field(default_factory=list)
@@ -93,7 +94,7 @@ class World:
     def take(self, command: Any) -> None:
         match command:
             case Limit(amperes):
-                self.limit_a = amperes
+                self.limit_a = amperes if self.takes_limits else self.limit_a
             case Tell(order):
                 self.order = order
 
@@ -112,6 +113,8 @@ class World:
                 self.memory = replace(self.memory, sights=(), begun_at=self.now)
             case "deaf" | "hears":
                 self.obeys = event == "hears"
+            case "stuck":
+                self.takes_limits = False
 
     def sun(self, *watts: float | None) -> list[Any]:
         """Let so much sun shine, a period each; return what was commanded."""
@@ -328,6 +331,41 @@ def test_a_charger_that_did_not_obey_is_lowered_and_stopped_at_once_all_the_same
     assert not world.charging
 
 
+def test_a_charger_that_takes_no_limit_is_stopped_where_the_import_cap_needs_a_lower_one() -> None:
+    world = World(EvMode.GRID, ChargingTerms(import_cap_a=40), order=Order.START, takes_limits=False)
+    done = [world.step(world.house(0, import_a=46)) for _ in range(2)]
+    assert [each.command for each in done] == [Limit(22), Tell(Order.STOP)]
+    assert [each.reason for each in done] == ["import_cap", "does_not_obey"]
+    for _ in range(20):
+        world.step(world.house(0, import_a=20))
+        assert not world.charging  # 32 A are more than there is room for
+    assert world.memory.failures >= 3
+    assert not world.memory.stood_back  # what was never taken was not forgotten
+    for _ in range(25):  # it is asked rarely by now
+        world.step(world.house(0, import_a=2))
+    assert world.charging
+
+
+def test_a_charger_that_takes_no_limit_is_not_charged_from_the_grid_instead_of_the_sun() -> None:
+    world = World(order=Order.START).lent(12)
+    world.sun(*[2900.0] * 3)
+    world.takes_limits = False
+    assert world.sun(*[1700.0] * 4) == [Limit(7), Limit(7), Limit(7), Tell(Order.STOP)]
+    world.sun(*[1700.0] * 120)
+    assert not world.charging
+    assert len(world.commands) < 20
+    world.takes_limits = True
+    world.sun(*[1700.0] * 30)
+    assert world.charging
+    assert world.limit_a == 7
+
+
+def test_a_vehicle_that_may_draw_from_the_grid_goes_on_though_its_charger_takes_no_limit() -> None:
+    world = World(EvMode.HYBRID, order=Order.START, takes_limits=False)
+    world.sun(*[0.0] * 30)
+    assert world.charging
+
+
 def test_while_others_claim_the_charger_nothing_is_written_and_afterwards_it_begins_anew() -> None:
     world = World(limit_a=32, order=Order.START)
     world.sun(*[2400.0] * 5)
@@ -382,7 +420,10 @@ def test_off_gives_back_a_limit_that_is_not_told_while_nothing_is_offered() -> N
 
 SUN = st.one_of(st.none(), st.floats(-10_000, 20_000), st.sampled_from([0.0, 1439.0, 1441.0, 2000.0, 7000.0]))
 EVENTS = st.sampled_from(
-    ["", "", "", "", "plug", "unplug", "app_start", "app_stop", "app_limit", "restart", "deaf", "hears"]
+    [
+        *("", "", "", "", "plug", "unplug", "app_start", "app_stop", "app_limit"),
+        *("restart", "deaf", "hears", "stuck"),
+    ]
 )
 
 

@@ -387,6 +387,32 @@ def test_a_session_is_capped_over_pauses_of_a_charger_that_forgets_its_count(tol
     told(story, {"session": "2kWh"})
 
 
+def test_a_vehicle_that_comes_while_nothing_is_regulated_has_a_session_of_its_own(told: Any) -> None:
+    async def story(it: Told) -> None:
+        street = it.street
+
+        async def choose(mode: str) -> None:
+            await street.controller.people.set_baseline(
+                Command(device="car", action=Action.EV_MODE, parameters={"mode": mode})
+            )
+
+        it.readings.excess_w = 7000.0
+        await it.periods(20)
+        assert street.regulator.shown.reason == "session_cap"
+        await choose("off")
+        await it.periods(4)
+        street.car.unplug()
+        assert await it.periods(3) == []
+        street.car.plug_in(10 * KWH)
+        assert await it.periods(3) == []
+        assert street.regulator.shown.reason == "off"
+        await choose("solar")
+        await it.periods(6)
+        assert street.car.state is State.CHARGING
+
+    told(story, {"session": "0.5kWh"})
+
+
 SHEET = {
     "start": "0003000000090110005f0001020001",
     "stop": "0004000000090110005f0001020002",
