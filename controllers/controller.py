@@ -113,6 +113,7 @@ class Controller:
         Raises JournalError, and leaves everything as it was then.
         """
         await self.change(lambda ledger: rebound(ledger, configuration.policies, self.time.now()))
+        self.policies = configuration.policies  # what arrives while devices are dismissed is judged by these
         if self._polling is not None:
             self._polling.cancel()
             await asyncio.gather(self._polling, return_exceptions=True)
@@ -120,8 +121,7 @@ class Controller:
         names = {*self.chargers, *configuration.chargers}
         changed = {name for name in names if self._is_another(name, configuration)}
         await self.fleet.dismiss(configuration.site, before=self.site, changed=changed)
-        self.site, self.policies = configuration.site, configuration.policies
-        self.chargers = configuration.chargers
+        self.site, self.chargers = configuration.site, configuration.chargers
         self.fleet.equip(self.site, open_device)
         self.orphans = self._find_orphans()
         for name, reconciler in self.reconcilers.items():
