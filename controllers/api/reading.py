@@ -41,7 +41,7 @@ from controllers.people import (
     ScheduleRecord,
     TaskRecord,
 )
-from sunhelm.configuration.complaints import not_among
+from sunhelm.configuration.mistakes import did_you_mean, found, listed
 
 _MOST_TASKS: Final = 1000
 _Named = TypeVar("_Named", ClaimRecord, TaskRecord, ScheduleRecord)
@@ -51,7 +51,9 @@ def device_named(people: People, name: str) -> DeviceRecord:
     """Return a device that may be commanded. Raises Refused."""
     devices = {device.name: device for device in people.devices()}
     if name not in devices:
-        text = f"device: {not_among(name, list(devices))}" if devices else "No device may be commanded."
+        guess = did_you_mean(name, devices)
+        allowed = f"device: {found(name)} is not one that may be commanded: {listed(devices)}"
+        text = f"{allowed}.{guess}".removesuffix(".") if devices else "No device may be commanded."
         raise Refused(RefusalReason.UNKNOWN_DEVICE, text)
     return devices[name]
 

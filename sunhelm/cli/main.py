@@ -7,6 +7,7 @@ import difflib
 import importlib
 import os
 import platform
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Final, Protocol, cast
@@ -58,6 +59,9 @@ CONTROL: Final = {
 
 COMMANDS: Final = SUBCOMMANDS | {name: text for texts in CONTROL.values() for name, text in texts.items()}
 
+_NEGATIVE: Final = re.compile(r"^-\.?\d")
+"""How an amount such as -50W begins. With a blank before it, argparse does not take it for a flag."""
+
 _INTERRUPTED: Final = 130
 _WRONG_USE: Final = 2
 
@@ -94,7 +98,7 @@ def _run(words: Sequence[str]) -> int:
     chosen = next((word for word in words if not word.startswith("-")), None)
     subcommand = load(chosen) if chosen in COMMANDS else None
     parser = _parser(chosen, subcommand)
-    arguments = parser.parse_args(words)
+    arguments = parser.parse_args([_NEGATIVE.sub(r" \g<0>", word) for word in words])
     if subcommand is None:
         parser.print_help(sys.stderr)
         return _WRONG_USE

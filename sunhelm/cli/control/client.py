@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import uuid
 from collections.abc import Mapping
 from types import TracebackType
@@ -94,8 +95,7 @@ class Client:
                 return await self._once(method, path, body)
             except (aiohttp.ClientConnectionError, TimeoutError) as error:
                 if attempt == _TRIES or isinstance(error, aiohttp.ClientConnectorError):
-                    reason = str(error) or "no answer in time"
-                    raise NotReached(f"{self._connection.url} does not answer: {reason}") from error
+                    raise NotReached(f"{self._connection.url} does not answer: {_reason(error)}") from error
                 await asyncio.sleep(self._pause_s)
         raise AssertionError
 
@@ -119,3 +119,12 @@ class Client:
                 tuple(f"{each['place']}: {each['message']}" for each in told.get("errors", ())),
             )
         return told
+
+
+def _reason(error: aiohttp.ClientConnectionError | TimeoutError) -> str:
+    """Return why nothing answers, without the address: most texts of errors have it once more."""
+    if isinstance(error, aiohttp.ClientConnectorError) and not isinstance(error, aiohttp.ClientSSLError):
+        number = error.os_error.errno or 0
+        from_system = number > 0  # those of a look-up of names are negative
+        return os.strerror(number) if from_system else str(error.os_error.strerror or error)
+    return str(error) or "no answer in time"

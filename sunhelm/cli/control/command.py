@@ -146,5 +146,5 @@ def _lines(refusal: ControllerRefuses) -> list[str]:
 
 
 def parameters_of(**given: str | None) -> dict[str, str]:
-    """Return those parameters that are given."""
-    return {name: value for name, value in given.items() if value is not None}
+    """Return those parameters that are given, without the blanks around them."""
+    return {name: value.strip() for name, value in given.items() if value is not None}

@@ -142,7 +142,7 @@ def task(name: str, text: str, action: str, *, named: bool = False) -> Command:
 
 async def _set(talk: Talk) -> int:
     arguments = talk.arguments
-    given = {"setting": arguments.setting, "value": arguments.value}
+    given = parameters_of(setting=arguments.setting, value=arguments.value)
     planned: Json = {"device": arguments.name, "action": "set", "with": given}
     if not await _planned(talk, planned):
         return 0

@@ -125,7 +125,8 @@ async def _import(talk: Talk) -> int:
     try:
         text = _text(arguments.file)
     except (OSError, ValueError) as error:
-        print(f"{arguments.file}: cannot be read: {error}", file=sys.stderr)
+        reason = error.strerror if isinstance(error, OSError) else error
+        print(f"{arguments.file}: cannot be read: {reason}", file=sys.stderr)
         return WRONG
     body = {"device": arguments.name, "text": text, "replace": arguments.replace}
     told = await talk.confirmed("/schedules/import", body)

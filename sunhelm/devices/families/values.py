@@ -52,7 +52,7 @@ def as_number(what: Promise, value: Value, unit: str) -> float:
 def as_minimum(what: Promise, value: Value) -> float:
     """Return the least state of charge, 0 to 1, of a device that knows no greatest one."""
     if not isinstance(value, SocLimits) or value.minimum is None or value.maximum is not None:
-        raise ValueError(f"{what.key}: {value}; a minimum can be set, and nothing else")
+        raise ValueError(f"{what.key}: a minimum is needed; nothing else can be set")
     check_range(what, value.minimum, "as a ratio")
     return value.minimum
 

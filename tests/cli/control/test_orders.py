@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -194,8 +195,21 @@ def test_programs_get_json(run: Run, controller: Any) -> None:
     assert json.loads(run("limit-export", "roof", "0W", "--dry-run", "--json")[1])["writes"] == ["limit 0W"]
 
 
-def test_nobody_there_is_told(run: Run, controller: Any) -> None:
-    assert main(["claims", "--controller.url=http://127.0.0.1:1"]) == 1
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [("http://127.0.0.1:1", "Connection refused"), ("http://nobody.invalid:1", "(?!.*nobody).+")],
+)
+def test_nobody_there_is_told(capsys: pytest.CaptureFixture[str], url: str, reason: str) -> None:
+    assert main(["claims", f"--controller.url={url}"]) == 1
+    assert re.fullmatch(f"{url} does not answer: {reason}\n", capsys.readouterr().err)
+
+
+@pytest.mark.parametrize("amount", ["-50W", "-50", "-.5kW"])
+def test_an_amount_below_zero_is_no_flag(run: Run, controller: Any, amount: str) -> None:
+    controller.answers["POST", "/settings"] = (201, {"key": "setting:x", "observed": "-50"})
+    assert run("set", "roof", "x", amount, "--yes")[0] == 0
+    (asked,) = controller.bodies("/settings")
+    assert asked["value"] == amount
 
 
 def test_what_a_task_does_is_told_without_a_state(run: Run, controller: Any) -> None:

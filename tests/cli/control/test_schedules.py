@@ -67,7 +67,9 @@ def test_schedules_are_imported_from_a_file_or_a_pipe(
     assert run("schedule", "import", "roof", "-", typed="piped")[0] == 0
     texts = [(body["text"], body["replace"]) for body in controller.bodies("/schedules/import")]
     assert texts == [("start,end\n", True), ("piped", False)]
-    assert run("schedule", "import", "roof", str(tmp_path / "nothing"))[0] == 2
+    nothing = tmp_path / "nothing"
+    told = f"{nothing}: cannot be read: No such file or directory\n"
+    assert run("schedule", "import", "roof", str(nothing)) == (2, "", told)
     path.write_bytes(b"\xff")
     assert run("schedule", "import", "roof", str(path))[0] == 2
     path.write_bytes(b" " * 300_000)

@@ -180,6 +180,7 @@ async def test_an_unknown_device_is_not_found_and_the_nearest_is_named(client: C
     status, problem = await ask(client, "POST", "/claims", {**LIMIT, "device": "rof"})
 
     assert (status, problem["code"]) == (404, "unknown_device")
+    assert '"rof" is not one that may be commanded: ' in problem["detail"]
     assert 'Did you mean "roof"?' in problem["detail"]
     assert people.asked == []
 
