@@ -23,11 +23,10 @@ from sunhelm.devices.families import FAMILIES, Family, RegisterFamily, load_fami
 from sunhelm.devices.families.spec import FamilySpec, Part, Writable
 from sunhelm.devices.quantities import CATALOGUE, Quantity
 from sunhelm.devices.registers.figures import Share
-from sunhelm.devices.registers.register import Register, RegisterMap
+from sunhelm.devices.registers.register import NEVER_READ, Register, RegisterMap
 
 DOCS = Path(__file__).parent
 REFERENCE = DOCS / "reference"
-NEVER_READ = "-"
 STORAGE = {
     "volatile": "lost when the device restarts",
     "persistent": "kept; each write wears the memory",

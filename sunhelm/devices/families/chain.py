@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import ClassVar, Final
 
 from sunhelm.devices.clock import Deadline
 from sunhelm.devices.errors import Rejected
@@ -62,8 +62,10 @@ class ChainDiscovery:
     `units` are the unit ids that the owner configured, by part; they replace those of the family. `bases` are
     the addresses where a chain may begin. A found part has a map of its own: with the addresses of this
     device, and only what the model is long enough for. `landmarks` are the words that led there, those of
-    models that no part takes among them.
+    models that no part takes among them. A look is never `doubtful`: a chain is read to its end.
     """
+
+    doubtful: ClassVar[bool] = False
 
     chain: Chain
     parts: Sequence[Part]

@@ -10,8 +10,7 @@ from sunhelm.devices.errors import Rejected, TimedOut
 from sunhelm.devices.families.spec import Part, Probe, Quirk
 from sunhelm.devices.links.base import RegisterLink, Span
 from sunhelm.devices.registers import codec
-from sunhelm.devices.registers.drafts import NEVER_READ
-from sunhelm.devices.registers.register import Register, RegisterMap
+from sunhelm.devices.registers.register import NEVER_READ, Register, RegisterMap
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from sunhelm.devices.links.base import RegisterLink
 from sunhelm.devices.quantities import CATALOGUE
 from sunhelm.devices.reading import Guard, Held, Outcome, Sample
 from sunhelm.devices.registers import codec
-from sunhelm.devices.registers.register import Register, RegisterMap
+from sunhelm.devices.registers.register import NEVER_READ, Register, RegisterMap
 
 if TYPE_CHECKING:
     from sunhelm.devices.device_config import DeviceConfig
@@ -35,9 +35,6 @@ _JUST_LOOKED_S: Final = 60.0
 
 _DOUBTFUL_S: Final = (60.0, 480.0)
 """A look that may have missed parts is repeated after so long, and then as usual."""
-
-NEVER_READ: Final = "-"
-"""The group of registers that a block may pass over but nobody asks for."""
 
 Values = Mapping[str, Mapping[str, float | str]]
 """What was last read, by part and register name: numbers in base units, and texts."""
@@ -137,7 +134,7 @@ class RegisterSource:
         if not self.parts:
             return ()
         groups = self._groups(self.unsupported.current(self._clock.time()))
-        if self._looks < len(_DOUBTFUL_S) and getattr(self._discovery, "doubtful", False):
+        if self._looks < len(_DOUBTFUL_S) and self._discovery.doubtful:
             soon = Group(DISCOVERY, _DOUBTFUL_S[self._looks])
             return [soon if group.name == DISCOVERY else group for group in groups]
         return groups

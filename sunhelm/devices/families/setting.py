@@ -21,11 +21,10 @@ from sunhelm.devices.control import (
     Value,
 )
 from sunhelm.devices.families.register_board import RegisterBoard
-from sunhelm.devices.families.register_source import NEVER_READ
 from sunhelm.devices.families.spec import FamilySpec
 from sunhelm.devices.families.values import as_number
 from sunhelm.devices.registers import codec
-from sunhelm.devices.registers.register import Register
+from sunhelm.devices.registers.register import NEVER_READ, Register
 from sunhelm.devices.units import BASE_UNITS
 
 _NO_LIMIT = -1

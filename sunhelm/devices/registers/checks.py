@@ -7,9 +7,9 @@ from itertools import groupby
 
 from sunhelm.devices.links.base import Table
 from sunhelm.devices.quantities import CATALOGUE, Quantity
-from sunhelm.devices.registers.drafts import NEVER_READ, Draft
+from sunhelm.devices.registers.drafts import Draft
 from sunhelm.devices.registers.guess import did_you_mean
-from sunhelm.devices.registers.register import Register, RegisterMap
+from sunhelm.devices.registers.register import NEVER_READ, Register, RegisterMap
 from sunhelm.devices.registers.words import WIDER
 from sunhelm.devices.units import BASE_UNITS
 

@@ -11,13 +11,10 @@ from typing import Final, get_args
 from sunhelm.devices.links.base import Table
 from sunhelm.devices.registers.figures import UNITS_OF_FIGURES, Share
 from sunhelm.devices.registers.guess import did_you_mean
-from sunhelm.devices.registers.register import Access, Profile, Register, Storage, Type
+from sunhelm.devices.registers.register import NEVER_READ, Access, Profile, Register, Storage, Type
 from sunhelm.devices.registers.rows import Row
 from sunhelm.devices.registers.words import limits, parse_type
 from sunhelm.devices.units import BASE_UNITS, Conversion
-
-NEVER_READ: Final = "-"
-"""The group of registers that a block may read over but nobody asks for."""
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _NAMED_VALUE: Final = re.compile(r"[a-z0-9]+(_[a-z0-9]+)*")

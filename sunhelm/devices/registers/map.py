@@ -60,10 +60,10 @@ from pathlib import Path
 
 from sunhelm.devices.quantities import CATALOGUE, Quantity
 from sunhelm.devices.registers.checks import check_drafts, check_series
-from sunhelm.devices.registers.drafts import NEVER_READ, Draft, drafted
+from sunhelm.devices.registers.drafts import Draft, drafted
 from sunhelm.devices.registers.guess import did_you_mean
 from sunhelm.devices.registers.lint import lint
-from sunhelm.devices.registers.register import Register, RegisterMap
+from sunhelm.devices.registers.register import NEVER_READ, Register, RegisterMap
 from sunhelm.devices.registers.rows import Mistakes, read_rows
 from sunhelm.devices.registers.vendor import Shape, quantities
 from sunhelm.devices.units import BASE_UNITS

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Literal
+from typing import Final, Literal
 
 from sunhelm.devices.links.base import Table
 from sunhelm.devices.quantities import Quantity
@@ -19,6 +19,8 @@ Access = Literal["r", "rw", "w"]
 Storage = Literal["", "volatile", "persistent", "unknown"]
 Profile = Literal["core", "full"]
 
+NEVER_READ: Final = "-"
+"""The group of registers that a block may read over but nobody asks for."""
 
 TypeKind = Literal[
     "uint", "int", "float", "bits", "scale_factor", "hhmm", "string", "hex", "version", "datetime"

@@ -12,8 +12,7 @@ import pytest
 import yaml
 
 from sunhelm.devices.families.base import RegisterFamily
-from sunhelm.devices.families.setting import NEVER_READ
-from sunhelm.devices.registers.register import RegisterMap
+from sunhelm.devices.registers.register import NEVER_READ, RegisterMap
 
 BLOCKS = {
     "holding-3p": ("three_phase_lv", "three_phase_hv"),
