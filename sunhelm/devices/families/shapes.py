@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 
 
 def mapping(value: object) -> Mapping[str, object]:
@@ -10,17 +11,25 @@ def mapping(value: object) -> Mapping[str, object]:
     return value if isinstance(value, dict) else {}
 
 
+def objects(value: object) -> Sequence[Mapping[str, object]]:
+    """Return the objects of a list; what is none is passed over."""
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
 def member(members: object, key: str, wanted: str) -> Mapping[str, object]:
     """Return the object of a list whose `key` is this; an empty one where there is none."""
-    for each in members if isinstance(members, list) else ():
-        if isinstance(each, dict) and each.get(key) == wanted:
-            return each
-    return {}
+    return next((each for each in objects(members) if each.get(key) == wanted), {})
 
 
 def number(value: object) -> float | None:
-    """Return a number; None for anything else, true and false too."""
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    """Return a finite number; None for anything else, true and false too."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        told = float(value)
+    except OverflowError:
+        return None
+    return told if math.isfinite(told) else None
 
 
 def text(value: object) -> str:

@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Final, TypeVar
+from urllib.parse import quote
 
 from yarl import URL
 
@@ -55,6 +56,11 @@ _LONGEST_REST_S: Final = 3600.0
 """The most that a server is believed which says for how long."""
 
 _REDIRECTS: Final = 3
+
+
+def quoted(name: str) -> str:
+    """Return a name that a server gave, such as a serial number, as one part of a path."""
+    return quote(name, safe="")
 
 
 class _Denied(Exception):

@@ -77,9 +77,9 @@ class Inverter:
 
     def shown(self, words: Words) -> datetime:
         """Return what the inverter's clock shows, without a zone. Raises Malformed."""
-        year, *rest = (words[_CLOCK + place] for place in range(6))
+        year, month, day, hour, minute, second = (words[_CLOCK + place] for place in range(6))
         try:
-            return datetime(2000 + year, *rest)  # type: ignore[arg-type]  # noqa: DTZ001 - its own clock
+            return datetime(2000 + year, month, day, hour, minute, second)  # noqa: DTZ001 - its own clock
         except ValueError as error:
             raise Malformed(f"{self.name}: its clock shows no time: {error}") from error
 

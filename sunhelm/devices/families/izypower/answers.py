@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from sunhelm.devices.families.izypower.bodies import Json, objects, part_with
+from sunhelm.devices.families.izypower.bodies import Json, part_with
 from sunhelm.devices.families.izypower.times import seconds_of_day
 from sunhelm.devices.families.izypower.units import BATTERY, CHARGER, MASTER, METER, Unit, of_kind
-from sunhelm.devices.families.shapes import mapping, number, text
+from sunhelm.devices.families.shapes import mapping, number, objects, text
 
 TOTAL: Final = "all"
 PERIODS: Final = ("day", "month", "year", TOTAL)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from sunhelm.devices.errors import Malformed
-from sunhelm.devices.families.shapes import mapping, number
+from sunhelm.devices.families.shapes import mapping, number, objects
 
 Json = Mapping[str, object]
 
@@ -37,11 +37,6 @@ def records(body: Json, where: str) -> Sequence[Json]:
         if isinstance(told, list):
             return objects(told)
     raise missing(body, where, "list of records")
-
-
-def objects(told: object) -> Sequence[Json]:
-    """Return the objects of a list; what is none is passed over."""
-    return [member for member in told if isinstance(member, dict)] if isinstance(told, list) else []
 
 
 def missing(body: Json, where: str, what: str) -> Malformed:

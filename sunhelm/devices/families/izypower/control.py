@@ -15,12 +15,12 @@ from sunhelm.devices.families.izypower.answers import DETAIL
 from sunhelm.devices.families.izypower.battery import Battery, ControlMode, Head, MinimumSoc
 from sunhelm.devices.families.izypower.desk import Desk
 from sunhelm.devices.families.izypower.family import Family as IzypowerFamily
-from sunhelm.devices.families.izypower.groups import quoted
 from sunhelm.devices.families.izypower.injection import InjectionLimit
 from sunhelm.devices.families.izypower.units import BATTERY
 from sunhelm.devices.families.izypower.writables import WRITABLES, BatteryPowerLimit, StationSetting
 from sunhelm.devices.families.shapes import number
 from sunhelm.devices.links.control import HttpControlLink
+from sunhelm.devices.links.http import quoted
 
 if TYPE_CHECKING:
     from sunhelm.devices.device_config import DeviceConfig

@@ -11,9 +11,10 @@ from sunhelm.devices.families.izypower.answers import COMMANDS
 from sunhelm.devices.families.izypower.bodies import Json, require
 from sunhelm.devices.families.izypower.cloud import Station
 from sunhelm.devices.families.izypower.family import IzypowerSource
-from sunhelm.devices.families.izypower.groups import command_path, devices_of, quoted
+from sunhelm.devices.families.izypower.groups import command_path, devices_of
 from sunhelm.devices.families.izypower.units import BATTERY, SLAVE, Unit, heads_of, of_kind, units_of
 from sunhelm.devices.links.answers import Answer
+from sunhelm.devices.links.http import quoted
 
 if TYPE_CHECKING:
     from sunhelm.devices.links.control import HttpControlLink

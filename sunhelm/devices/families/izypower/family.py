@@ -24,6 +24,7 @@ from sunhelm.devices.families.izypower.settings import shown
 from sunhelm.devices.families.izypower.times import unix_time
 from sunhelm.devices.families.izypower.units import INVERTER, Unit, units_of
 from sunhelm.devices.families.json_values import JsonMap
+from sunhelm.devices.families.shapes import objects
 from sunhelm.devices.families.source import Fetched, Group, Setting
 from sunhelm.devices.quantities import CATALOGUE
 from sunhelm.devices.reading import Held, Outcome, Sample
@@ -196,7 +197,7 @@ class IzypowerSource:
         if group == "devices":
             said += samples.unit_samples(asker.units)
         if group == "batteries":
-            said += samples.link_samples(document["links"])  # type: ignore[arg-type]  # as `answers` makes them
+            said += samples.link_samples(objects(document.get("links")))
         if not any(isinstance(item, Sample) for item in said) and not _is_void(said):
             raise Malformed(f"{group}: none of the values that it has")
         if GROUPS[group].in_parts:

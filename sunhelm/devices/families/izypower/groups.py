@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
-from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from sunhelm.devices.clock import Deadline
@@ -15,7 +14,7 @@ from sunhelm.devices.families.izypower import answers
 from sunhelm.devices.families.izypower.bodies import Json, missing, part_with, require
 from sunhelm.devices.families.izypower.cloud import STATIONS, Cloud, Station, all_pages
 from sunhelm.devices.families.izypower.units import BATTERY, CHARGER, INVERTER, METER, Unit, of_kind, units_of
-from sunhelm.devices.links.http import Query
+from sunhelm.devices.links.http import Query, quoted
 
 _PASSING: Final = (Busy, Malformed, Rejected)
 """What one request may end with without the others of its group being given up."""
@@ -256,11 +255,6 @@ def derate_path(unit: Unit) -> str:
 def devices_of(station: Station) -> tuple[str, Query]:
     """Return the path and the query of the list of a station's devices."""
     return "/api/device/page", {"powerId": station.id, "deviceType": "all"}
-
-
-def quoted(part: str) -> str:
-    """Return an id as a part of a path."""
-    return quote(part, safe="")
 
 
 def _with(*kinds: str) -> Callable[[Sequence[Unit]], bool]:

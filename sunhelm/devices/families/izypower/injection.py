@@ -8,10 +8,11 @@ from typing import Final
 from sunhelm.devices.clock import Deadline
 from sunhelm.devices.control import UNKNOWN, UNLIMITED, Limit, PowerLimit, Promise, Unknown, Value
 from sunhelm.devices.families.izypower.desk import Desk
-from sunhelm.devices.families.izypower.groups import base_path, quoted
+from sunhelm.devices.families.izypower.groups import base_path
 from sunhelm.devices.families.izypower.units import METER
 from sunhelm.devices.families.shapes import mapping, number
 from sunhelm.devices.families.values import as_limit
+from sunhelm.devices.links.http import quoted
 
 _STEP_W: Final = 50
 _DEFAULT_W: Final = -300

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Self
 
-from sunhelm.devices.families.izypower.bodies import Json, objects
+from sunhelm.devices.families.izypower.bodies import Json
 from sunhelm.devices.families.izypower.cloud import id_of
-from sunhelm.devices.families.shapes import mapping, number, text
+from sunhelm.devices.families.shapes import mapping, number, objects, text
 
 INVERTER: Final = "vm"
 METER: Final = "meter"

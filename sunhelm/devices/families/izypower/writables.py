@@ -13,11 +13,12 @@ from sunhelm.devices.families.izypower.answers import COMMANDS, discharge_member
 from sunhelm.devices.families.izypower.battery import STEP_W
 from sunhelm.devices.families.izypower.bodies import Json
 from sunhelm.devices.families.izypower.desk import Desk, battery_path
-from sunhelm.devices.families.izypower.groups import command_path, derate_path, intelligent_path, quoted
+from sunhelm.devices.families.izypower.groups import command_path, derate_path, intelligent_path
 from sunhelm.devices.families.izypower.times import seconds_of_day, time_of_day
 from sunhelm.devices.families.izypower.units import BATTERY, CHARGER, MASTER, Unit
 from sunhelm.devices.families.shapes import mapping, number
 from sunhelm.devices.families.values import as_number
+from sunhelm.devices.links.http import quoted
 
 MOST_W: Final = 2400
 """The most of one battery."""

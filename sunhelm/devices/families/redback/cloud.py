@@ -9,7 +9,6 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
-from urllib.parse import quote
 
 from sunhelm.devices.clock import Clock, Deadline
 from sunhelm.devices.errors import AuthFailed, Busy, Malformed, Rejected
@@ -205,11 +204,6 @@ def _portal_sign_in(account: Account, clock: Clock) -> Grants:
 
     credentials = secrets_of(account, "username", "password")
     return Grants(credentials, ask, clock, posts=(LOGIN,), denied=denied)
-
-
-def quoted(serial: str) -> str:
-    """Return an id as a part of a path."""
-    return quote(serial, safe="")
 
 
 def found(what: str, parse: Callable[[str], Parsed | None]) -> Callable[[Answer], Parsed]:

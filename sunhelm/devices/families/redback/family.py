@@ -15,7 +15,7 @@ from sunhelm.devices.families.base import Surroundings
 from sunhelm.devices.families.cloud_family import Access, CloudFamily
 from sunhelm.devices.families.json_values import JsonMap, Renames
 from sunhelm.devices.families.redback import pages, samples
-from sunhelm.devices.families.redback.cloud import Cloud, Document, found, quoted
+from sunhelm.devices.families.redback.cloud import Cloud, Document, found
 from sunhelm.devices.families.redback.places import Nature, Place, find
 from sunhelm.devices.families.redback.records import EnvelopeRecord, ScheduleRecord, envelopes, schedules
 from sunhelm.devices.families.redback.redaction import redacted
@@ -23,6 +23,7 @@ from sunhelm.devices.families.shapes import mapping, member
 from sunhelm.devices.families.source import Fetched, Group, Setting
 from sunhelm.devices.families.spec import FamilySpec
 from sunhelm.devices.links.answers import utc
+from sunhelm.devices.links.http import quoted
 from sunhelm.devices.quantities import CATALOGUE
 from sunhelm.devices.reading import Held, Outcome, Sample
 from sunhelm.devices.sun import sun_elevation

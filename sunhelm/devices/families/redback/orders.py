@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from sunhelm.devices.clock import Clock, Deadline
 from sunhelm.devices.errors import AuthFailed, DeviceError, Malformed, RateLimited, Rejected, TimedOut
 from sunhelm.devices.families.redback import pages
-from sunhelm.devices.families.redback.cloud import Document, found, quoted
+from sunhelm.devices.families.redback.cloud import Document, found
 from sunhelm.devices.families.redback.family import RedbackSource
 from sunhelm.devices.families.redback.records import (
     IN_FORCE,
@@ -27,6 +27,7 @@ from sunhelm.devices.families.redback.records import (
 )
 from sunhelm.devices.families.shapes import mapping, member, number
 from sunhelm.devices.links.answers import Answer
+from sunhelm.devices.links.http import quoted
 
 if TYPE_CHECKING:
     from sunhelm.devices.links.control import HttpControlLink

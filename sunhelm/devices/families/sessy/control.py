@@ -120,10 +120,10 @@ class Battery:
         if strategy != _API:
             names = {value: name for name, value in _NATIVES.items()}
             return SelfConsumption(names[strategy]) if strategy in names else UNKNOWN
-        setpoint = (await self.desk.status(deadline)).get("power_setpoint")
-        if isinstance(setpoint, bool) or not isinstance(setpoint, int | float):
+        setpoint = number((await self.desk.status(deadline)).get("power_setpoint"))
+        if setpoint is None:
             return UNKNOWN
-        return Discharge(float(setpoint)) if setpoint > 0 else Charge(float(-setpoint))
+        return Discharge(setpoint) if setpoint > 0 else Charge(abs(setpoint))
 
     async def write(self, value: Value, deadline: Deadline) -> None:
         """Take the strategy API first, since a setpoint is ignored without it; or hand back."""

@@ -7,6 +7,7 @@ from datetime import date
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from sunhelm.devices.families.shapes import number, objects
 from sunhelm.devices.families.timeline import Period, Timeline
 from sunhelm.devices.quantities import Quantity
 from sunhelm.devices.reading import Sample
@@ -72,31 +73,23 @@ def _timelines(document: Mapping[str, object], zone: ZoneInfo) -> tuple[Timeline
 
 
 def _moments(entries: object, key: str) -> Iterator[Period]:
-    for entry in _mappings(entries):
-        start, end, value = entry.get("start_time"), entry.get("end_time"), entry.get(key)
-        if _is_number(start) and _is_number(end) and _is_number(value):
-            yield Period(float(start), float(end), float(value))  # type: ignore[arg-type]  # numbers all
+    for entry in objects(entries):
+        start, end = number(entry.get("start_time")), number(entry.get("end_time"))
+        value = number(entry.get(key))
+        if start is not None and end is not None and value is not None:
+            yield Period(start, end, value)
 
 
 def _days(entries: object, keys: tuple[str, ...], zone: ZoneInfo) -> Iterator[Period]:
     """Yield the hours of days by the local clock; an hour that a change of the clocks skips is empty."""
-    for entry in _mappings(entries):
+    for entry in objects(entries):
         hours = next((entry[key] for key in keys if isinstance(entry.get(key), list)), [])
         try:
             day = date.fromisoformat(str(entry.get("date")))
         except ValueError:
             continue
         assert isinstance(hours, list)
-        for hour, value in enumerate(hours[:24]):
-            if _is_number(value):
+        for hour, written in enumerate(hours[:24]):
+            if (value := number(written)) is not None:
                 start, end = begin(day, hour * 60, zone), begin(day, (hour + 1) * 60, zone)
-                yield Period(start, end, float(value))
-
-
-def _mappings(entries: object) -> Iterator[Mapping[str, object]]:
-    if isinstance(entries, list):
-        yield from (entry for entry in entries if isinstance(entry, dict))
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")
+                yield Period(start, end, value)

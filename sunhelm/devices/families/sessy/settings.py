@@ -11,6 +11,7 @@ from sunhelm.devices.control import UNKNOWN, Number, Promise, SocLimits, Unknown
 from sunhelm.devices.errors import Rejected
 from sunhelm.devices.families.sessy.desk import Desk
 from sunhelm.devices.families.sessy.dongle import SETTINGS, TARGET
+from sunhelm.devices.families.shapes import number
 from sunhelm.devices.families.values import (
     as_minimum,
     as_number,
@@ -51,10 +52,8 @@ class MinimumSoc:
         return is_same_minimum(wanted, observed)
 
     async def observe(self, deadline: Deadline) -> SocLimits | Unknown:
-        told = (await self.desk.read(SETTINGS, deadline)).get("min_soc")
-        if isinstance(told, bool) or not isinstance(told, int | float):
-            return UNKNOWN
-        return SocLimits(minimum=told / _PERCENT)
+        told = number((await self.desk.read(SETTINGS, deadline)).get("min_soc"))
+        return UNKNOWN if told is None else SocLimits(minimum=told / _PERCENT)
 
     async def write(self, value: Value, deadline: Deadline) -> None:
         await self.desk.change("min_soc", whole_percent(as_minimum(self.promise, value)), deadline)
@@ -145,10 +144,8 @@ class GridTarget:
         return is_same_whole_number(wanted, observed)
 
     async def observe(self, deadline: Deadline) -> Number | Unknown:
-        told = (await self.desk.read(TARGET, deadline)).get("grid_target")
-        if isinstance(told, bool) or not isinstance(told, int | float):
-            return UNKNOWN
-        return Number(float(told))
+        told = number((await self.desk.read(TARGET, deadline)).get("grid_target"))
+        return UNKNOWN if told is None else Number(told)
 
     async def write(self, value: Value, deadline: Deadline) -> None:
         watts = round(as_number(self.promise, value, "W"))
