@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Final, cast
+from typing import Final
 
 from controllers.desk.office import Office
-from controllers.journal.journal import Row
+from controllers.journal.journal import Row, moment
 from controllers.journal.values import decode, words
 from controllers.people import EventRecord
 from controllers.views import cause
@@ -65,7 +65,7 @@ def _write(row: Row) -> EventRecord:
     at, device, state, value, replacing, purpose, outcome, reason = row
     wrote, before = (words(decode(json.loads(str(text)))) for text in (value, replacing))
     return EventRecord(
-        at=cast("float", at),
+        at=moment(at),
         kind="write",
         device=str(device),
         what=f"{state}: {wrote} in place of {before}",
@@ -80,7 +80,7 @@ def _transition(row: Row) -> EventRecord:
     claim = {} if document is None else json.loads(str(document))
     about = f": {claim['state']} {words(decode(claim['value']))}" if claim else ""
     return EventRecord(
-        at=cast("float", at),
+        at=moment(at),
         kind="claim",
         device=str(device),
         what=f"{what}{about}",
@@ -91,19 +91,19 @@ def _transition(row: Row) -> EventRecord:
 def _frame(row: Row) -> EventRecord:
     at, device, task, frame = row
     what = f"frame {frame}"
-    return EventRecord(at=cast("float", at), kind="frame", device=str(device), what=what, cause=str(task))
+    return EventRecord(at=moment(at), kind="frame", device=str(device), what=what, cause=str(task))
 
 
 def _charging(row: Row) -> EventRecord:
     at, device, what = row
     who = "person" if str(what).startswith("mode ") else "regulation"
-    return EventRecord(at=cast("float", at), kind="charging", device=str(device), what=str(what), cause=who)
+    return EventRecord(at=moment(at), kind="charging", device=str(device), what=str(what), cause=who)
 
 
 def _task(row: Row) -> EventRecord:
     at, device, policy, action, outcome, reason = row
     return EventRecord(
-        at=cast("float", at),
+        at=moment(at),
         kind="task",
         device=str(device),
         what=str(action),

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Iterable
-from typing import Final, cast
+from typing import Final
 
 from controllers.intake.alerts import Alert, Status
-from controllers.journal.journal import Journal, Statement
+from controllers.journal.journal import Journal, Statement, moment
 
 _PUT: Final = (
     "INSERT INTO alerts (fingerprint, starts_at, status, ends_at, labels, first_at, last_at, stamp, times,"
@@ -97,10 +97,10 @@ def _pending(journal: Journal) -> list[Alert]:
             fingerprint=str(fingerprint),
             status=Status(str(status)),
             labels=json.loads(str(labels)),
-            starts_at=cast("float", starts_at),
-            ends_at=cast("float", ends_at),
-            stamp=cast("float", stamp),
-            seen_at=cast("float", last_at),
+            starts_at=moment(starts_at),
+            ends_at=moment(ends_at),
+            stamp=moment(stamp),
+            seen_at=moment(last_at),
         )
         for fingerprint, status, labels, starts_at, ends_at, stamp, last_at in rows
     ]

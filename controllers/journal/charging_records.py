@@ -9,7 +9,7 @@ from typing import NamedTuple, cast
 from controllers.evcharging.memory import Memory
 from controllers.evcharging.session import Session
 from controllers.evcharging.terms import EvMode
-from controllers.journal.journal import Journal, Statement
+from controllers.journal.journal import Journal, Statement, moment
 from controllers.states.budget import DAY_S
 from sunhelm.devices.charging import Order
 
@@ -57,7 +57,7 @@ def changes_within_a_day(journal: Journal, device: str, now: float) -> list[floa
         "SELECT at FROM ev_changes WHERE device = ? AND counts = 1 AND at > ? ORDER BY at",
         (device, now - DAY_S),
     )
-    return [min(cast("float", at), now) for (at,) in rows]
+    return [min(moment(at), now) for (at,) in rows]
 
 
 def _memory(document: dict[str, object], now: float) -> Memory:

@@ -30,6 +30,13 @@ class JournalError(Exception):
     """The journal cannot be used; the text says why."""
 
 
+def moment(cell: object) -> float:
+    """Return the time that stands in a cell of a row. Raises JournalError for what is none."""
+    if not isinstance(cell, float | int):
+        raise JournalError(f"{cell!r} stands where a time should")
+    return float(cell)
+
+
 class Journal:
     """The journal in a directory.
 

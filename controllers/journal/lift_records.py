@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
-from controllers.journal.journal import Journal, Statement
+from controllers.journal.journal import Journal, Statement, moment
 
 
 class Lift(NamedTuple):
@@ -30,7 +30,7 @@ def lifts(journal: Journal) -> dict[str, Lift]:
     """Return what is owed, by device."""
     rows = journal.read("SELECT device, found, begun_at, task FROM lifts")
     return {
-        str(device): Lift(str(device), str(found), cast("float", begun_at), str(task))
+        str(device): Lift(str(device), str(found), moment(begun_at), str(task))
         for device, found, begun_at, task in rows
     }
 
@@ -43,4 +43,4 @@ def put_frame(device: str, task: str, frame: str, now: float) -> Statement:
 def frames(journal: Journal, task: str) -> list[tuple[float, str]]:
     """Return when which frames of a task were sent, in their order."""
     rows = journal.read("SELECT at, frame FROM frames WHERE task = ? ORDER BY rowid", (task,))
-    return [(cast("float", at), str(frame)) for at, frame in rows]
+    return [(moment(at), str(frame)) for at, frame in rows]

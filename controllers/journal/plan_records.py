@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import cast
 
-from controllers.journal.journal import Journal, Statement
+from controllers.journal.journal import Journal, Statement, moment
 from controllers.journal.values import decode_value, encode
 from controllers.schedules.schedules import Kept, Planned, Stage
 from controllers.tasks.tasks import Task, TaskKey, TaskOutcome
@@ -40,12 +39,12 @@ def all_tasks(journal: Journal) -> dict[TaskKey, Task]:
     )
     tasks = (
         Task(
-            key=TaskKey(str(policy), str(fingerprint), cast("float", starts_at), str(device)),
+            key=TaskKey(str(policy), str(fingerprint), moment(starts_at), str(device)),
             action=Action(str(action)),
             parameters=json.loads(str(parameters)),
-            asked_at=cast("float", asked_at),
-            begun_at=cast("float | None", begun_at),
-            ended_at=cast("float | None", ended_at),
+            asked_at=moment(asked_at),
+            begun_at=None if begun_at is None else moment(begun_at),
+            ended_at=None if ended_at is None else moment(ended_at),
             outcome=None if outcome is None else TaskOutcome(str(outcome)),
             reason=str(reason),
             result=str(result),

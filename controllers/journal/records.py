@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
-from typing import Final, cast
+from typing import Final
 
 from controllers.claims.claims import Claim, ClaimKey, End, Order, Terms
 from controllers.intake.heartbeat import Heartbeat
-from controllers.journal.journal import Journal, Statement
+from controllers.journal.journal import Journal, Statement, moment
 from controllers.journal.values import decode, decode_value, encode
 from controllers.states.budget import DAY_S
 from controllers.states.curtailment import Purpose, Write
@@ -128,7 +128,7 @@ def changes_within_a_day(journal: Journal, device: str, now: float) -> list[floa
         "SELECT at FROM acts WHERE device = ? AND persistent = 1 AND at > ? ORDER BY at",
         (device, now - DAY_S),
     )
-    return [min(cast("float", at), now) for (at,) in rows]
+    return [min(moment(at), now) for (at,) in rows]
 
 
 def newest(journal: Journal) -> float:
@@ -137,7 +137,7 @@ def newest(journal: Journal) -> float:
         "SELECT max(at) FROM (SELECT max(at) AS at FROM transitions UNION ALL SELECT max(at) FROM acts"
         " UNION ALL SELECT seen_at FROM heartbeat)"
     )
-    return next((cast("float", at) for (at,) in rows if at is not None), float("-inf"))
+    return next((moment(at) for (at,) in rows if at is not None), float("-inf"))
 
 
 def put_claim(claim: Claim, now: float) -> Statement:
@@ -187,7 +187,7 @@ def beginnings(journal: Journal, since: float) -> list[tuple[str, str, float]]:
     rows = journal.read(
         "SELECT policy, device, at FROM transitions WHERE what = 'made' AND at > ? ORDER BY at", (since,)
     )
-    return [(str(policy), str(device), cast("float", at)) for policy, device, at in rows]
+    return [(str(policy), str(device), moment(at)) for policy, device, at in rows]
 
 
 def put_heartbeat(heartbeat: Heartbeat) -> Statement:
@@ -208,11 +208,11 @@ def last_heartbeat(journal: Journal, late_s: float, now: float) -> Heartbeat:
     for seen_at, stamp, lost, began_at, began_stamp in rows:
         return Heartbeat(
             late_s,
-            seen_at=min(cast("float", seen_at), now),
-            stamp=cast("float", stamp),
+            seen_at=min(moment(seen_at), now),
+            stamp=moment(stamp),
             lost=bool(lost),
-            began_at=min(cast("float", began_at), now),
-            began_stamp=cast("float", began_stamp),
+            began_at=min(moment(began_at), now),
+            began_stamp=moment(began_stamp),
         )
     return Heartbeat(late_s)
 
@@ -224,9 +224,7 @@ def put_hold(device: str, until: float) -> Statement:
 
 def all_holds(journal: Journal) -> dict[str, float]:
     """Return until when each device is held."""
-    return {
-        str(device): cast("float", until) for device, until in journal.read("SELECT device, until FROM holds")
-    }
+    return {str(device): moment(until) for device, until in journal.read("SELECT device, until FROM holds")}
 
 
 def _kept(text: str) -> Kept:
