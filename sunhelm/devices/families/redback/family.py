@@ -249,7 +249,7 @@ class RedbackSource:
         text = f"the inverter last told its cloud anything {age_s / 60:.0f} min ago"
         if status in ("OK", "Offline", "Fault"):
             text += f"; the cloud calls it {status}"
-        if self.nature.sleeps and self.nature.location is not None:
+        if self.nature.is_grid_tie and self.nature.location is not None:
             latitude, longitude = self.nature.location
             if sun_elevation(now, latitude, longitude) < _DARK_BELOW:
                 raise Asleep(text)

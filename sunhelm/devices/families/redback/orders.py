@@ -76,10 +76,12 @@ class Orders:
         return place.site, place.serial
 
     async def serial(self, deadline: Deadline) -> str:
-        """Return the serial number of the inverter. Raises Rejected for a site."""
+        """Return the serial number of the inverter. Raises Rejected for a site, and for one of PV alone."""
         _, serial = await self.place(deadline)
         if not serial:
             raise Rejected("a site has no schedules and no mode; its inverters have")
+        if self.source.nature.is_grid_tie:
+            raise Rejected(f"{serial} is of the SI series, without batteries: no schedules and no mode")
         return serial
 
     async def power_mode(self, deadline: Deadline) -> PowerMode:

@@ -57,8 +57,8 @@ class Nature:
         )
 
     @property
-    def sleeps(self) -> bool:
-        """Whether it has nothing to do at night."""
+    def is_grid_tie(self) -> bool:
+        """Whether there is PV alone: nothing to do at night, and neither schedules nor a mode."""
         return self.model.startswith("SI") and not self.has_battery
 
 

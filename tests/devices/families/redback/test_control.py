@@ -349,6 +349,23 @@ def test_a_site_has_envelopes_and_no_schedules(at_home: AtHome) -> None:
     at_home(program)
 
 
+def test_an_inverter_of_pv_alone_is_asked_for_no_schedules_and_no_mode(at_home: AtHome) -> None:
+    async def program(home: Any) -> None:
+        shed = home.control("shed")
+        refused = [
+            shed.handles["battery"].write(Charge(1000), home.deadline()),
+            shed.handles["mode"].write(Mode("backup"), home.deadline()),
+            shed.schedules.entries(home.deadline()),
+            shed.tasks["task:reset_to_auto"].run(home.deadline()),
+        ]
+        for each in refused:
+            with pytest.raises(Rejected, match="SI series"):
+                await each
+        assert not [path for path in home.cloud.paths if "Schedule" in path or "productcontrol" in path]
+
+    at_home(program, neighbours=True)
+
+
 def test_envelopes_bound_what_they_name_and_nothing_else(at_home: AtHome) -> None:
     async def program(home: Any) -> None:
         device = home.control()
