@@ -37,14 +37,17 @@ CONTROLLED: Final[dict[str, dict[str, object]]] = {
 
 CHARGING: Final[dict[str, dict[str, object]]] = {
     "givenergy_evc": {
-        "house": {"device": "givenergy"},
+        "house": {"device": "victron"},
         "mode": "solar",
         "import_cap": "32A",
         "start_after": "30s",
         "stop_after": "60s",
     }
 }
-"""How the car is charged. A control period is half a minute of our time, however fast the simulated runs."""
+"""How the car is charged. A control period is half a minute of our time, however fast the simulated runs.
+
+So the house is told by a device whose values may move as far as they like from one look to the next.
+"""
 
 FAST_CLOCKS: Final = "solar_device_clock_timestamp_seconds"
 """What the demo does not keep: a day of minutes makes every clock of a device wrong, and alerts say so."""

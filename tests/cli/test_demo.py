@@ -21,6 +21,7 @@ from sunhelm.cli.control.connection import DEFAULT_URL
 from sunhelm.cli.demo import BESIDE, CONTROLLER_PORT, Demo
 from sunhelm.cli.demo_files import Ports, alertmanager_file, prometheus_file, site_file
 from sunhelm.cli.main import main
+from sunhelm.devices.families import load_family
 from sunhelm.simulator.families import FAMILIES
 
 pytestmark = pytest.mark.real_time
@@ -179,6 +180,14 @@ def test_no_alert_is_raised_for_clocks_that_the_demo_makes_run_fast(root: Path) 
     alerts = (root / "alerts" / "deye.yml").read_text(encoding="utf-8")
     assert f"({dropped['regex']}{{" in alerts, "the name by which the clocks are known"
     assert (dropped["source_labels"], dropped["action"]) == (["__name__"], "drop")
+
+
+def test_the_house_is_told_by_a_device_that_may_live_fast() -> None:
+    """A battery that is charged for half an hour from one look to the next is not taken for two."""
+    site = site_file(Ports(10500, 10480, controller=10481))
+    for charger in site["evcharging"].values():
+        spec = load_family(site["devices"][charger["house"]["device"]]["family"]).spec
+        assert not any(part.steps for part in spec.parts)
 
 
 def test_what_may_be_commanded_is_right_by_the_controllers_own_check(tmp_path: Path) -> None:
