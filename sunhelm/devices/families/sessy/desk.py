@@ -43,10 +43,11 @@ class Desk:
         return told if isinstance(told, dict) else {}
 
     async def take_strategy(self, strategy: str, deadline: Deadline) -> None:
-        """Make a strategy the active one. Raises Rejected while the maker's cloud commands."""
+        """Make a strategy the active one, unless it is. Raises Rejected while the maker's cloud commands."""
         if (await self.status(deadline)).get("strategy_overridden") is True:
             raise Rejected(f"{self.config.name}: the cloud of the maker commands it now")
-        await self.tell(STRATEGY, {"strategy": f"{_PREFIX}{strategy}"}, deadline)
+        if await self.strategy(deadline) != strategy:
+            await self.tell(STRATEGY, {"strategy": f"{_PREFIX}{strategy}"}, deadline)
 
     async def change(self, key: str, value: object, deadline: Deadline) -> None:
         """Change one key of the settings, which are written as a whole; the others stay as they are."""

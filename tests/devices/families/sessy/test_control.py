@@ -121,8 +121,12 @@ async def test_the_hours_of_work_have_two_ends(home: Any) -> None:
 async def test_what_changes_nothing_is_not_sent(home: Any) -> None:
     device = home.opened("battery")
     await put(device, "setting:max_power", Number(2200))
-
+    await put(device, "mode", Mode("self_consumption"))
     assert not home.battery.log.writes
+
+    await put(device, "battery", Charge(500))
+    await put(device, "battery", Charge(800))
+    assert len(home.battery.log.writes) == 3  # the strategy once, and two setpoints
     await device.close()
 
 
