@@ -1,9 +1,11 @@
-"""Devices of a site file, opened for control. A process that only reads imports nothing of this.
+"""Devices of a site file, opened for control.
 
-async with control_site(site, turns=Turns(directory, role="control")) as devices:
-    handle = devices["box"].handles["export_limit"]
-    async with devices["box"].turn(deadline):
-        await handle.write(Limit(0), deadline)
+    async with control_site(site, turns=Turns(directory, role="control")) as devices:
+        handle = devices["box"].handles["export_limit"]
+        async with devices["box"].turn(deadline):
+            await handle.write(Limit(0), deadline)
+
+A process that only reads imports nothing of this.
 """
 
 from __future__ import annotations

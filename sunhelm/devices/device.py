@@ -1,9 +1,11 @@
 """Devices of a site file, opened: the front door of the library.
 
-async with open_site("sunhelm.yml") as devices:
-reading = await devices["gx"].read(Deadline.after(5))
-for sample in reading.samples:
-print(sample.quantity.metric, sample.labels, sample.value)
+    async with open_site("sunhelm.yml") as devices:
+        reading = await devices["gx"].read(Deadline.after(5))
+        for sample in reading.samples:
+            print(sample.quantity.metric, sample.labels, sample.value)
+
+Nothing is sent before the first read, and nothing is ever written.
 """
 
 from __future__ import annotations

@@ -20,9 +20,8 @@ class DeviceConfig:
     """One configured device, in base units and with the family's defaults filled in.
 
     `units` holds the unit ids of the parts that the site file names, `base` the address where the chain of
-    models begins. `rated_power` is in watts, `capacity`
-    in joules, `refresh` in seconds, `read_words` the most registers of one request; each is None when it is
-    not given.
+    models begins. `rated_power` is in watts, `capacity` in joules, `refresh` in seconds, `read_words` the
+    most registers of one request; each is None when it is not given.
     """
 
     name: str
