@@ -174,6 +174,7 @@ class Reconciler:
                 kept = replace(kept, written=tuple(dict.fromkeys((*others, *kept.written))))
             kept = replace(kept, baseline=value, foreign=(), forgotten=(), stood_back="")
             await self.keeping.keep(state, kept)
+        self.settling.repeats.forget(state)
         self.keeping.owes = True
 
     def failed(self) -> float:

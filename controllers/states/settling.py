@@ -18,6 +18,7 @@ from controllers.states.curtailment import Adopt, Forget, Purpose, StandBack, St
 from controllers.states.keeping import Keeping
 from controllers.states.leases import is_due
 from controllers.states.permission import refusal
+from controllers.states.repeats import Repeats
 from controllers.states.statuses import Observer, Status
 from controllers.states.writing import EXCHANGE_S, Outcome, Result, write_and_prove
 from controllers.steady import SteadyTime
@@ -59,6 +60,7 @@ class Settling:
     defaults: Mapping[str, Value] = field(default_factory=dict)
     lent: Callable[[], Mapping[str, Lent]] = dict
     statuses: dict[str, Status] = field(default_factory=dict)
+    repeats: Repeats = field(default_factory=Repeats)
 
     def state(self, handle: Handle, demand: Demand, observed: Value | Unknown) -> State:
         """Return what is known of a state, to decide by."""
@@ -114,6 +116,8 @@ class Settling:
             match step:
                 case Adopt():
                     await self._adopt(handle, step, observed)
+                case Write() if self._is_too_soon(handle, step):
+                    return
                 case Write():
                     outcome = await self._write(handle, step, demand)
                     if not outcome.done:
@@ -123,6 +127,10 @@ class Settling:
                 case _:
                     await self._stop(handle, step)
                     return
+
+    def _is_too_soon(self, handle: Handle, step: Write) -> bool:
+        written_at = self.keeping.of(handle.promise.key).written_at
+        return self.repeats.are_too_soon(handle.promise, step.value, written_at, self.time.now())
 
     async def _stop(self, handle: Handle, step: Step) -> None:
         state = handle.promise.key
@@ -134,6 +142,7 @@ class Settling:
         match step:
             case Forget(foreign):
                 await self.keeping.keep(state, Kept())
+                self.repeats.forget(state)
                 if foreign:
                     self._was_foreign(state, self.statuses[state].observed)
                 else:
@@ -190,6 +199,7 @@ class Settling:
         self.keeping.changed(promise, step.purpose, now)
         renewing = step.purpose is Purpose.RENEW
         outcome = await write_and_prove(handle, step.value, self.clock, renewing=renewing)
+        self.repeats.noted(state, step.value, outcome)
         ended = records.end_act(act, outcome.result.value, outcome.reason, self.time.now())
         if outcome.done:
             kept = replace(kept, written=(step.value,), proven=True)

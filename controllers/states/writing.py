@@ -14,6 +14,9 @@ from sunhelm.devices.errors import DeviceError
 EXCHANGE_S: Final = 30.0
 """How long one sequence of requests may take."""
 
+NOT_PROVEN: Final = "not_proven"
+"""Why a write has failed that the device took: it does not show it."""
+
 _POLL_S: Final = 1.0
 
 
@@ -64,7 +67,7 @@ async def _prove(handle: Handle, value: Value, clock: Clock, *, settle_s: float)
     patience_s = min(promise.prove_s, renewal_s(promise) or promise.prove_s)
     deadline = Deadline.after(settle_s + patience_s, clock)
     await clock.sleep(settle_s)
-    reason = "not_proven"
+    reason = NOT_PROVEN
     while True:
         try:
             observed = await handle.observe(deadline.within(EXCHANGE_S))
@@ -80,7 +83,7 @@ async def _prove(handle: Handle, value: Value, clock: Clock, *, settle_s: float)
                 effect = promise.proof is Proof.EFFECT
                 return Outcome(Result.EFFECT_SEEN if effect else Result.VERIFIED)
             else:
-                reason = "not_proven"
+                reason = NOT_PROVEN
         if deadline.remaining() <= _POLL_S:
             return Outcome(Result.FAILED, reason)
         await clock.sleep(_POLL_S)

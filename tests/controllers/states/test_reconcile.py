@@ -73,6 +73,44 @@ async def test_a_write_that_is_lost_fails_and_is_repeated(bench: Any) -> None:  
     assert bench.reconciler.statuses["export_limit"].differs_since is None
 
 
+@pytest.mark.parametrize(
+    ("busy", "hours", "most"),
+    [(False, 12, 60), (True, 1, 14)],
+    ids=["alone", "beside a command that is renewed"],
+)
+async def test_what_is_never_shown_does_not_wear_out_a_memory(
+    bench: Any, busy: bool, hours: int, most: int
+) -> None:  # S18, S19
+    export = bench.device.export
+    export.value, export.lost = Limit(7000), 10_000
+    if busy:
+        bench.demands["battery"] = Demand(Charge(500))
+    wait_s, end = await bench.ask(Limit(0)), bench.clock.now + 3600 * hours
+    while bench.clock.now < end:
+        wait_s = await bench.later(wait_s)
+
+    assert 4 * hours <= len(export.writes) <= most
+    assert bench.reconciler.statuses["export_limit"].differs_since is not None
+    export.lost = 0
+    again = bench.clock.now + 901
+    while bench.clock.now < again:
+        wait_s = await bench.later(wait_s)
+    assert export.value == Limit(0)
+
+
+async def test_something_else_is_written_at_once_although_the_last_was_never_shown(bench: Any) -> None:
+    export = bench.device.export
+    export.value, export.lost = Limit(7000), 12
+    wait_s = await bench.ask(Limit(0))
+    while export.lost:
+        wait_s = await bench.later(wait_s)
+    written = len(export.writes)
+    await bench.later(wait_s)
+    assert len(export.writes) == written, "the same one waits"
+    await bench.ask(Limit(500))
+    assert export.value == Limit(500)
+
+
 async def test_desired_written_and_observed_are_three_things(bench: Any) -> None:  # S28
     bench.device.export.lost = 1
     await bench.ask(Limit(0))
