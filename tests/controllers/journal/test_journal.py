@@ -26,6 +26,14 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "state"
 
 
+async def test_a_time_that_is_none_is_told_as_damage(folder: Path) -> None:
+    journal = Journal(folder)
+    await journal.commit((HOLD, ("roof", "soon")))
+    with pytest.raises(JournalError, match="'soon' stands where a time should"):
+        records.all_holds(journal)
+    journal.close()
+
+
 async def test_what_was_committed_is_there_after_a_restart(folder: Path) -> None:
     journal = Journal(folder)
     assert journal.fresh
