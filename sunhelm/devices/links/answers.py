@@ -46,6 +46,13 @@ class Answer:
             raise Malformed(f"{self.where}: a page of HTML; JSON is right")
         raise Malformed(f"{self.where}: {len(self.body)} bytes that are no JSON")
 
+    def json_object(self) -> Mapping[str, object]:
+        """Return the members of the JSON object that the body is. Raises Malformed as `json` does."""
+        told = self.json()
+        if not isinstance(told, dict):
+            raise Malformed(f"{self.where}: {type(told).__name__}; an object is right")
+        return told
+
     @property
     def date(self) -> float:
         """The server's Unix time when it answered; ours where it does not tell."""
@@ -61,11 +68,13 @@ class Answer:
         until = _date(text)
         return None if until is None else max(0.0, until - self.date)
 
-    def error(self) -> DeviceError | None:
-        """Return what this status means, None for a success. 401 is for the link to try again."""
+    def check(self) -> None:
+        """Raise what this status means, unless it is a success. 401 is for the link to try again."""
+        if not 200 <= self.status < 300:
+            raise self._error()
+
+    def _error(self) -> DeviceError:
         status, where = self.status, self.where
-        if 200 <= status < 300:
-            return None
         if status == 401:
             return AuthFailed(f"{where}: status 401, the credentials are refused")
         if status == 429 or (status == 503 and self.retry_after_s is not None):

@@ -219,8 +219,8 @@ class HttpLink:
         if denied:
             raise _Denied
         done = request.method != "GET" and answer.status in (302, 303)  # done, and its page is elsewhere
-        if not done and (error := answer.error()) is not None:
-            raise error
+        if not done:
+            answer.check()
         self._rests = delays(*_LIMITED_S, self._jitter)
         if self._sign_in is not None:
             self._sign_in.accepted()

@@ -308,8 +308,7 @@ async def test_redirects_are_followed_on_the_same_server_only(clock: Any) -> Non
 async def test_a_sign_in_is_sent_on_to_its_page_on_the_same_server_only(clock: Any) -> None:
     async def ask(desk: Desk, credentials: Credentials, deadline: Deadline) -> Grant:
         page = await desk.get("/login", deadline)
-        if (error := page.error()) is not None:
-            raise error
+        page.check()
         return Grant.basic(credentials["user"], page.text.strip('"'))
 
     script = (reply("", 301, Location="/Login"), reply("secret"), reply([1]))
@@ -353,8 +352,7 @@ def cloud(clock: Any, *, life: float | None = 3600.0, credentials: Any = None) -
         answer = await desk.post("/token", deadline, form=credentials)
         if answer.status in (400, 401):
             raise AuthFailed("the sign-in: the client id or the secret is wrong")
-        if (error := answer.error()) is not None:
-            raise error
+        answer.check()
         token = answer.json()
         assert isinstance(token, dict)
         return Grant.bearer(token["token"], life)

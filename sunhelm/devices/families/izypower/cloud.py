@@ -131,10 +131,7 @@ def lasts_s(token: str, now: float) -> float:
 
 
 def _document(answer: Answer) -> Document:
-    body = answer.json()
-    if not isinstance(body, dict):
-        raise Malformed(f"{answer.where}: {type(body).__name__}; an object is right")
-    return Document(body, answer.date, answer.date - answer.came_at, answer.where)
+    return Document(answer.json_object(), answer.date, answer.date - answer.came_at, answer.where)
 
 
 def _sign_in(account: Account, clock: Clock) -> Grants:
@@ -142,12 +139,8 @@ def _sign_in(account: Account, clock: Clock) -> Grants:
         answer = await desk.post(LOGIN, deadline, json=dict(credentials), headers=HEADERS)
         if answer.status in (401, 403):
             raise AuthFailed(f"{answer.where}: status {answer.status}, {_WRONG}")
-        if (error := answer.error()) is not None:
-            raise error
-        body = answer.json()
-        if not isinstance(body, dict):
-            raise Malformed(f"{answer.where}: {type(body).__name__}; an object is right")
-        token = mapping(body.get("data")).get("token")
+        answer.check()
+        token = mapping(answer.json_object().get("data")).get("token")
         if not isinstance(token, str) or not token:
             raise AuthFailed(f"{answer.where}: it gives no token; {_WRONG}")
         if not token.isascii() or not token.isprintable():

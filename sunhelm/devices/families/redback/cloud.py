@@ -125,8 +125,8 @@ class Cloud:
             await self.portal.close()
 
     def _document(self, answer: Answer) -> Document:
-        body = answer.json()
-        if not isinstance(body, dict) or "Data" not in body:
+        body = answer.json_object()
+        if "Data" not in body:
             raise Malformed(f"{answer.where}: an answer without Data")
         data = body if "TotalCount" in body and "Page" in body else body["Data"]
         return Document(data, answer.date, answer.date - answer.came_at, self._clock.monotonic())
@@ -153,8 +153,7 @@ def _token_sign_in(account: Account, clock: Clock) -> Grants:
         answer = await desk.post(url, deadline, form=form)
         if answer.status in (400, 401):
             raise AuthFailed(f"{answer.where}: {_complaint(answer)}")
-        if (error := answer.error()) is not None:
-            raise error
+        answer.check()
         return _token(answer)
 
     return Grants(secrets_of(account, "client_id", "client_secret"), ask, clock, posts=(url,))
@@ -167,13 +166,13 @@ def _complaint(answer: Answer) -> str:
 
 
 def _token(answer: Answer) -> Grant:
-    body = answer.json()
-    token = body.get("access_token") if isinstance(body, dict) else None
-    if not isinstance(body, dict) or not isinstance(token, str) or not token.isprintable() or not token:
+    body = answer.json_object()
+    token = body.get("access_token")
+    if not isinstance(token, str) or not token.isprintable() or not token:
         raise Malformed(f"{answer.where}: an answer without a token")
     try:
-        lasts_s = float(body.get("expires_in", ""))  # one form of the service writes it as text
-    except (TypeError, ValueError):
+        lasts_s = float(str(body.get("expires_in")))  # one form of the service writes it as text
+    except ValueError:
         raise Malformed(f"{answer.where}: a token that does not say how long it lasts") from None
     return Grant.bearer(token, max(lasts_s, 0.0))
 
@@ -183,8 +182,7 @@ def _portal_sign_in(account: Account, clock: Clock) -> Grants:
 
     async def ask(desk: Desk, credentials: Credentials, deadline: Deadline) -> Grant:
         page = await desk.get(LOGIN, deadline)
-        if (error := page.error()) is not None:
-            raise error
+        page.check()
         token = pages.login_token(page.text)
         if token is None:
             raise Malformed(f"{page.where}: no form to sign in")
@@ -194,8 +192,8 @@ def _portal_sign_in(account: Account, clock: Clock) -> Grants:
         back = LOGIN.lower() in answer.headers.get("location", "").lower()
         if back or (answer.status == 200 and pages.is_login(answer.text)):
             raise AuthFailed(f"{answer.where}: the portal asks for the e-mail address and the password again")
-        if answer.status not in (302, 303) and (error := answer.error()) is not None:
-            raise error
+        if answer.status not in (302, 303):
+            answer.check()
         return Grant()
 
     def denied(answer: Answer) -> bool:

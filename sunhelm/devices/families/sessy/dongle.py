@@ -10,6 +10,7 @@ from sunhelm.devices.clock import Deadline
 from sunhelm.devices.errors import AuthFailed, Malformed, Rejected
 from sunhelm.devices.families.base import Surroundings
 from sunhelm.devices.families.spec import FamilySpec
+from sunhelm.devices.links.answers import Answer
 from sunhelm.devices.links.http import HttpLink
 from sunhelm.devices.links.sign_in import Credentials, Desk, Grant, Grants
 
@@ -95,9 +96,7 @@ def address(config: DeviceConfig, spec: FamilySpec) -> str:
 
 async def answer(link: HttpLink, path: str, deadline: Deadline) -> Mapping[str, object]:
     """Return what a dongle says at a path. Raises DeviceError; Rejected 404 for what it does not have."""
-    told = await link.get_json(path, deadline)
-    if not isinstance(told, dict):
-        raise Malformed(f"{path}: {type(told).__name__}; an object is right")
+    told = await link.get(path, deadline, Answer.json_object)
     status = told.get("status", "ok")
     if status != "ok":
         raise Malformed(f"{path}: the status is no ok")
