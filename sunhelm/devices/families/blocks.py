@@ -9,7 +9,7 @@ from typing import Final
 
 from sunhelm.devices.clock import Deadline
 from sunhelm.devices.errors import DeviceError, Malformed, Rejected, Unreachable
-from sunhelm.devices.families.inspection import Inspector
+from sunhelm.devices.families.inspection import Doubt, Inspector
 from sunhelm.devices.families.parts import FoundPart
 from sunhelm.devices.families.spec import FamilySpec
 from sunhelm.devices.links.base import RegisterLink, Span, Table
@@ -82,14 +82,14 @@ class Words:
 
     `blocks` are the words as they came, each with the table and the address of its first.
     `errors` has the registers that were not read, and why; `refused` those that the device does not have.
-    `jumped` are those that moved further than they can, each with how far.
+    `doubts` are about those that came and are not believed.
     `requests` counts what was sent for each group; `taken_at` is the Unix time of its first answer.
     """
 
     blocks: list[tuple[Table, int, tuple[int, ...]]] = field(default_factory=list)
     errors: dict[str, DeviceError] = field(default_factory=dict)
     refused: list[Register] = field(default_factory=list)
-    jumped: list[tuple[Register, str]] = field(default_factory=list)
+    doubts: list[Doubt] = field(default_factory=list)
     requests: dict[str, int] = field(default_factory=dict)
     taken_at: dict[str, float] = field(default_factory=dict)
 
@@ -108,7 +108,7 @@ class Words:
             blocks=[*self.blocks, *other.blocks],
             errors={**other.errors, **self.errors},
             refused=[*self.refused, *other.refused],
-            jumped=[*self.jumped, *other.jumped],
+            doubts=[*self.doubts, *other.doubts],
             requests={group: self.requests.get(group, 0) + other.requests.get(group, 0) for group in groups},
             taken_at={**other.taken_at, **self.taken_at},
         )
@@ -322,7 +322,7 @@ class BlockReader:
             return
         self.silence.heard(unit, words=True)
         found = self._inspector.findings(errand.part, span, words, errand.deadline.clock.monotonic())
-        result.jumped.extend(found.jumped)
+        result.doubts.extend(found.doubts)
         if found.damage:
             self._fail(inside, Malformed(f"{span}: {found.damage}"), result)
             return

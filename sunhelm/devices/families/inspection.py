@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from sunhelm.devices.families.parts import FoundPart
 from sunhelm.devices.guards import StepGuard, Witness
 from sunhelm.devices.links.base import Span
+from sunhelm.devices.reading import Guard
 from sunhelm.devices.registers import codec
 from sunhelm.devices.registers.register import Register
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A register that is not believed: by which guard, and why."""
+
+    guard: Guard
+    register: Register
+    detail: str
 
 
 @dataclass(frozen=True, slots=True)
 class Findings:
     """What is wrong with a block: empty where nothing is.
 
-    With `damage`, which says what, nothing of it is believed. `jumped` are the registers that moved further
-    than they can since the read before, each with how far: they alone are not believed.
+    With `damage`, which says what, nothing of it is believed; without, all but the registers in `doubts`.
     """
 
     damage: str = ""
-    jumped: tuple[tuple[Register, str], ...] = ()
+    doubts: tuple[Doubt, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,28 +78,27 @@ class Inspector:
         block = _Block(part, span, words)
         if self.pages and not part.part.empties and not any(words) and span in self._filled:
             return Findings("a page of zeros, where something was")
-        if not self._is_witnessed(block):
-            return Findings("the identity words changed")
+        if changed := tuple(self._changed(block)):
+            return Findings("the identity words changed", changed)
         if impossible := _impossible(block):
             return Findings(impossible)
         if any(words):
             self._filled.add(span)
         jumped = self._jumped(block, now)
         if len(jumped) > 1:
-            names = ", ".join(register.name for register, _ in jumped)
+            names = ", ".join(doubt.register.name for doubt in jumped)
             return Findings(f"put together of two: {names} moved further than they can", jumped)
-        return Findings(jumped=jumped)
+        return Findings(doubts=jumped)
 
-    def _is_witnessed(self, block: _Block) -> bool:
-        """Whether the identity words inside the block, if it has any, are those known."""
-        believed = True
+    def _changed(self, block: _Block) -> Iterator[Doubt]:
+        """Yield the identity words inside the block, if it has any, that are not those known."""
         for name in block.part.part.witness:
-            own = block.of(block.part.map[name])
-            if own is not None:
-                believed &= self._witness.allow((block.part.name, name), own)
-        return believed
+            register = block.part.map[name]
+            own = block.of(register)
+            if own is not None and not self._witness.allow((block.part.name, name), own):
+                yield Doubt(Guard.IDENTITY, register, "is another one than before")
 
-    def _jumped(self, block: _Block, now: float) -> tuple[tuple[Register, str], ...]:
+    def _jumped(self, block: _Block, now: float) -> tuple[Doubt, ...]:
         part, limits = block.part, self._limits_of(block.part)
         numbers = {name: block.number(name) for name in limits}
         values = {name: number for name, number in numbers.items() if number is not None}
@@ -101,7 +109,11 @@ class Inspector:
             identity = tuple(block.of(part.map[name]) for name in part.part.witness)
             self._jumps[place] = self._steps.jumps((*place, identity), values, limits, now)
         return tuple(
-            (part.map[name], f"{values[name]:g} after {before:g}: moves by {limits[name]:g} at most")
+            Doubt(
+                Guard.SPLICE,
+                part.map[name],
+                f"{values[name]:g} after {before:g}: moves by {limits[name]:g} at most",
+            )
             for name, before in self._jumps[place].items()
         )
 

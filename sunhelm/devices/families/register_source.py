@@ -272,8 +272,8 @@ class RegisterSource:
     def _results(
         self, part: FoundPart, wanted: Sequence[Register], words: Words, started: float
     ) -> Iterator[tuple[str, Fetched]]:
-        jumped = {register.name for register, _ in words.jumped}
-        believed = [r for r in wanted if r.group not in words.errors and r.name not in jumped]
+        doubtful = {doubt.register.name for doubt in words.doubts}
+        believed = [r for r in wanted if r.group not in words.errors and r.name not in doubtful]
         decoded = self._decode(part, believed, words)
         values = self._values.setdefault(part.name, {})
         for register in wanted:
@@ -285,10 +285,13 @@ class RegisterSource:
             decoded.held.setdefault(name, []).append(
                 Held(Guard.UNSUPPORTED, name, register.place, f"the device refuses it at unit {part.unit}")
             )
-        for register, detail in words.jumped:
-            name = self._group_name(part, register.group)
-            decoded.held.setdefault(name, []).append(Held(Guard.SPLICE, name, register.place, detail))
-        for group in dict.fromkeys(register.group for register in wanted):
+        groups = dict.fromkeys(register.group for register in wanted)
+        for doubt in words.doubts:  # a serial number may stand between the registers of another group
+            group = doubt.register.group if doubt.register.group in groups else next(iter(groups))
+            name = self._group_name(part, group)
+            held = Held(doubt.guard, name, doubt.register.place, doubt.detail)
+            decoded.held.setdefault(name, []).append(held)
+        for group in groups:
             name = self._group_name(part, group)
             error = words.errors.get(group)
             outcome = Outcome(

@@ -507,22 +507,27 @@ async def test_a_scale_factor_in_another_register_is_read_with_it(
     assert values((await fetch(source, clock, "live"))["live"]) == {"inverter_power": 123.4}
 
 
+@pytest.mark.parametrize("group", ["live", "-"])
 async def test_a_block_whose_identity_changed_is_refused_whole(
-    make_source: Make, link: Any, clock: Any
+    make_source: Make, link: Any, clock: Any, group: str
 ) -> None:  # T30
-    page = """
+    page = f"""
         address,type,scale,unit,group,name,quantity
-        1,string2,,,live,serial,-
+        0,u16,,,live,status,
+        1,string2,,,{group},serial,-
         3,u16,0.01,kWh,live,capacity,battery_capacity
     """
     spec = ONE_PART | {"parts": [{"name": "inverter", "map": "map.csv", "witness": ["serial"]}]}
     source = make_source(spec, {"map.csv": page})
-    link.set(1, 1, 0x4142, 0x4344, 952)
+    link.set(1, 0, 7, 0x4142, 0x4344, 952)
     assert (await fetch(source, clock))["live"].outcome.ok
     link.set(1, 1, 0x4100, 0x0044, 1316)
     garbled = (await fetch(source, clock))["live"]
     assert garbled.outcome.reason is Reason.MALFORMED
     assert garbled.samples == ()
+    assert [(held.guard, held.group, held.source) for held in garbled.held] == [
+        (Guard.IDENTITY, "live", "holding 1 serial")
+    ]
     link.set(1, 1, 0x4142, 0x4344, 952)
     assert (await fetch(source, clock))["live"].outcome.ok
 
@@ -628,7 +633,7 @@ async def test_another_device_is_not_compared_with_the_one_before(
     link.set(1, 1, 0x4143, 29, 29, 20)
     came = [(await fetch(moving, clock, "live"))["live"] for _ in range(3)]
     assert [one.outcome.ok for one in came] == [False, False, True]
-    assert came[0].held == ()
+    assert [held.guard for one in came for held in one.held] == [Guard.IDENTITY, Guard.IDENTITY]
     assert values(came[2])["testfamily_charge"] == 20.0
 
 

@@ -106,12 +106,12 @@ def test_a_page_of_two_shows_nothing_that_cannot_be(one: list[int], other: list[
     """However two pages are put together, what comes through is near to the first one, or nothing comes."""
     inspector = Inspector(pages=True)
     inspector.begin()
-    assert inspector.findings(PACK, PAGE, tuple(one), 0.0).jumped == ()
+    assert inspector.findings(PACK, PAGE, tuple(one), 0.0).doubts == ()
     spliced = (*one[:cut], *other[cut:])
     inspector.begin()
     found = inspector.findings(PACK, PAGE, spliced, 15.0)
-    assert {register.name for register, _ in found.jumped} == jumps(one, spliced)
-    assert bool(found.damage) == (len(found.jumped) > 1)
+    assert {doubt.register.name for doubt in found.doubts} == jumps(one, spliced)
+    assert bool(found.damage) == (len(found.doubts) > 1)
     inspector.begin()
     assert inspector.findings(PACK, PAGE, tuple(one), 30.0).damage == ""
 
@@ -144,7 +144,7 @@ def test_two_simulated_packs_put_together_are_never_shown_as_one(cut: int) -> No
     for spliced in ((*one[:cut], *other[cut:]), (*other[:cut], *one[cut:])):
         inspector.begin()
         found = inspector.findings(PACK, PAGE, spliced, 15.0)
-        shown = PLACES.keys() - {register.name for register, _ in found.jumped}
+        shown = PLACES.keys() - {doubt.register.name for doubt in found.doubts}
         assert found.damage or all(
             abs(value(spliced, name) - value(one, name)) <= PLACES[name][2] + 1e-9 for name in shown
         )
