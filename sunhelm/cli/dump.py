@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from sunhelm import __version__
-from sunhelm.cli.one_device import add_device_arguments, deadline, with_device
+from sunhelm.cli.one_device import add_device_arguments, deadline, with_device, write
 from sunhelm.devices.device import Device
 from sunhelm.devices.quantities import CATALOGUE
 
@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.output is None:
             sys.stdout.write(text)
         else:
-            arguments.output.write_text(text, encoding="utf-8")
+            write(arguments.output, text)
             print(
                 f"{arguments.output}: look it over before you share it; serial numbers and names are masked",
                 file=sys.stderr,

@@ -7,6 +7,7 @@ import asyncio
 import math
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 
 from sunhelm.configuration.mistakes import ConfigurationError, did_you_mean, found
 from sunhelm.devices.clock import Deadline
@@ -21,6 +22,10 @@ from sunhelm.service.logs import configure_logs
 
 FAILED = 1
 """The exit status when the device does not answer."""
+
+
+class Unwritable(Exception):
+    """A file cannot be written; the text says which, and why."""
 
 
 def add_device_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,7 +43,8 @@ def with_device(
 ) -> int:
     """Open the device, let `act` use it and return its exit status; `profile` replaces the configured one.
 
-    Prints what is wrong: 2 for a wrong site file or name, 1 when the device does not answer.
+    Prints what is wrong: 2 for a wrong site file or name, or a file that cannot be written; 1 when the device
+    does not answer.
     """
     try:
         site = load_site(arguments.config_file, expand_environment=arguments.expand_environment).site
@@ -61,6 +67,17 @@ def with_device(
     except DeviceError as error:
         print(f"{arguments.name}: {error.reason}: {error}", file=sys.stderr)
         return FAILED
+    except Unwritable as error:
+        print(error, file=sys.stderr)
+        return WRONG
+
+
+def write(path: Path, text: str) -> None:
+    """Write what a device said. Raises Unwritable."""
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise Unwritable(f"{path}: cannot be written: {error.strerror}") from error
 
 
 def deadline(arguments: argparse.Namespace) -> Deadline:

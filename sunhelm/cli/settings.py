@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from sunhelm.cli.one_device import FAILED, add_device_arguments, deadline, with_device
+from sunhelm.cli.one_device import FAILED, add_device_arguments, deadline, with_device, write
 from sunhelm.devices.device import Device
 from sunhelm.devices.families.source import Setting
 from sunhelm.service.check import WRONG
@@ -37,7 +37,10 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.act == "diff":
         try:
             before = _load(path)
-        except (OSError, ValueError, TypeError, KeyError) as error:
+        except OSError as error:
+            print(f"{path}: cannot be read: {error.strerror}", file=sys.stderr)
+            return WRONG
+        except (ValueError, TypeError, KeyError) as error:
             print(f"{path}: is no copy of settings: {error}", file=sys.stderr)
             return WRONG
     elif path.exists() and not arguments.force:
@@ -80,7 +83,7 @@ def _save(path: Path, device: Device, settings: Mapping[str, Setting]) -> None:
         "taken_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "settings": {name: asdict(setting) for name, setting in settings.items()},
     }
-    path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    write(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
 
 def _load(path: Path) -> Mapping[str, Setting]:
