@@ -131,12 +131,12 @@ def test_a_copy_is_not_overwritten_by_mistake(home: Path, capsys: pytest.Capture
     assert run("settings", "save", "box", "--force") == 0
 
 
-@pytest.mark.parametrize("words", [("dump", "box", "--output"), ("settings", "save", "box")])
+@pytest.mark.parametrize("words", [("dump", "gx", "--output"), ("settings", "save", "gx")])
 def test_a_file_that_cannot_be_written_is_told(
     home: Path, words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(*words, "nowhere/box.json") == 2
-    assert capsys.readouterr().err == "nowhere/box.json: cannot be written: No such file or directory\n"
+    assert run(*words, "nowhere/gx.json") == 2
+    assert capsys.readouterr().err == "nowhere/gx.json: cannot be written: No such file or directory\n"
 
 
 def test_a_copy_that_is_not_there_is_told(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
