@@ -25,7 +25,8 @@ from controllers.steady import SteadyTime
 from sunhelm.devices.clock import Clock, Deadline
 from sunhelm.devices.control import UNKNOWN, Charge, Discharge, Handle, Proof, Rung, Storage, Unknown, Value
 
-_MOST_STEPS: Final = 4
+_MOST_STEPS: Final = 5
+_AGAIN_S: Final = 1.0
 _LASTING: Final = ("changed_by_someone_else", "keeps_forgetting")
 """Reasons to stand back that only a person takes away."""
 
@@ -108,12 +109,19 @@ class Settling:
         status.differs_since = None if same else status.differs_since or now
 
     async def settle(self, handle: Handle, demand: Demand) -> None:
-        """Take the steps of one state until there is none to take. Raises DeviceError and JournalError."""
-        observed = await handle.observe(Deadline.after(EXCHANGE_S, self.clock))
+        """Take the steps of one state until there is none to take. Raises DeviceError and JournalError.
+
+        That somebody else has changed a value is believed when it is read twice: once may be a slip, and what
+        is taken for the owner's is what comes back at the end.
+        """
+        observed, sure = await handle.observe(Deadline.after(EXCHANGE_S, self.clock)), False
         for _ in range(_MOST_STEPS):
             self.note(handle, demand, observed)
             step = decide(self.state(handle, demand, observed), handle.equal)
             match step:
+                case Adopt(foreign=True) | Forget(foreign=True) if not sure:
+                    await self.clock.sleep(_AGAIN_S)
+                    observed, sure = await handle.observe(Deadline.after(EXCHANGE_S, self.clock)), True
                 case Adopt():
                     await self._adopt(handle, step, observed)
                 case Write() if self._is_too_soon(handle, step):

@@ -111,6 +111,31 @@ async def test_something_else_is_written_at_once_although_the_last_was_never_sho
     assert export.value == Limit(500)
 
 
+@pytest.mark.parametrize("slip", [UNLIMITED, Limit(100), Limit(9000)], ids=str)
+async def test_a_value_that_was_read_once_only_is_nobodys_wish(bench: Any, slip: Limit) -> None:  # S10, S14
+    export = bench.device.export
+    export.value = Limit(5000)
+    await bench.ask(Limit(500))
+    export.before, export.stale = slip, 1
+    await bench.later()
+    assert (bench.counts.foreigners, export.writes) == (0, [Limit(500)])
+    await bench.ask(None)
+
+    assert export.value == Limit(5000)
+
+
+async def test_a_value_that_stays_is_somebodys_wish(bench: Any) -> None:
+    export = bench.device.export
+    export.value = Limit(5000)
+    await bench.ask(Limit(500))
+    export.value = Limit(3000)
+    await bench.later()
+    assert (bench.counts.foreigners, export.value) == (1, Limit(500))
+    await bench.ask(None)
+
+    assert export.value == Limit(3000)
+
+
 async def test_desired_written_and_observed_are_three_things(bench: Any) -> None:  # S28
     bench.device.export.lost = 1
     await bench.ask(Limit(0))
