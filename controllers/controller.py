@@ -46,6 +46,7 @@ from sunhelm.devices.site import Site
 
 TICK_S: Final = 1.0
 RETENTION_S: Final = 3600.0
+ORPHANS_S: Final = 60.0
 OFTEN_S: Final = 10.0
 """How often Alertmanager is asked while a claim only waits for the heartbeat, and when it did not answer."""
 
@@ -86,7 +87,9 @@ class Controller:
         self.fleet = Fleet(self._loop)
         self.fleet.equip(self.site, open_device)
         self._desk = PeoplesDesk(self)
-        self.orphans = self._find_orphans()
+        self.orphans: frozenset[str] = frozenset()
+        self._orphans_sought_at = float("-inf")
+        self._seek_orphans()
 
     @property
     def reconcilers(self) -> Mapping[str, Reconciler]:
@@ -123,7 +126,7 @@ class Controller:
         await self.fleet.dismiss(configuration.site, before=self.site, changed=changed)
         self.site, self.chargers = configuration.site, configuration.chargers
         self.fleet.equip(self.site, open_device)
-        self.orphans = self._find_orphans()
+        self._seek_orphans()
         for name, reconciler in self.reconcilers.items():
             reconciler.settling.ours = self.policies.values(name)
         if self._group is not None:
@@ -148,6 +151,8 @@ class Controller:
         """Let time do what it does to claims, and ask for what is done daily. Raises JournalError."""
         wall, now = self.clock.time(), self.time.now()
         await self.change(lambda ledger: with_daily_tasks(ledger, self.site, wall, now))
+        if self.orphans and now - self._orphans_sought_at >= ORPHANS_S:
+            self._seek_orphans()
 
     async def listen(self, alertmanager: Alertmanager) -> None:
         """Ask Alertmanager which alerts it has, and judge them. Raises NotListed and JournalError."""
@@ -251,18 +256,22 @@ class Controller:
         if self._group is not None and every_s is not None:
             self._polling = self._group.create_task(self._poll(every_s), name="alertmanager")
 
-    def _find_orphans(self) -> frozenset[str]:
-        """Return the devices that hold something of ours and are not ours to command any more.
+    def _seek_orphans(self) -> None:
+        """Find the devices that hold something of ours and are not ours to command any more.
 
-        The site file has lost them, or lets them only be read. Nobody will give back what they had.
+        The site file has lost them, or lets them only be read: nobody will give back what they had. Or it
+        calls one of them something else now, so that every device is looked at once.
         """
         known = {config.name for config in controlled(self.site)}
         kept = charging_records.recalled_chargers(self.journal, self.time.now())
         charging = {name for name, each in kept.items() if each.memory.holds}
         orphans = frozenset({*owes(self.journal), *lift_records.lifts(self.journal), *charging} - known)
-        for name in sorted(orphans):
+        for name in sorted(orphans - self.orphans):
             _log.error("orphaned", device=name, hint="it holds what we wrote; give it back to the site file")
-        return orphans
+        if orphans - self.orphans:
+            for reconciler in self.reconcilers.values():
+                reconciler.keeping.owes = True
+        self.orphans, self._orphans_sought_at = orphans, self.time.now()
 
     def _is_another(self, name: str, configuration: Configuration) -> bool:
         """Return whether a charger is regulated otherwise, or by other readings, than before."""
