@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Final, cast
+from typing import Final
 
 from sunhelm.devices.clock import Deadline
-from sunhelm.devices.control import UNKNOWN, UNLIMITED, Limit, PowerLimit, Promise, Unknown, Value
+from sunhelm.devices.control import UNKNOWN, Limit, PowerLimit, Promise, Unknown, Value
 from sunhelm.devices.errors import Rejected
 from sunhelm.devices.families.register_board import RegisterBoard
 from sunhelm.devices.families.sma.panel import Panel
@@ -93,9 +93,7 @@ class ExportLimit:
     panel: Panel
 
     def check(self, value: Value) -> None:
-        if value is UNLIMITED:
-            raise ValueError("export_limit: the device knows a limit in watts, and no word for none")
-        as_limit(self.promise, value)
+        self._raw(value)
 
     def equal(self, wanted: Value, observed: Value) -> bool:
         return (
@@ -118,13 +116,21 @@ class ExportLimit:
         return UNKNOWN if raw in board.register(_EXPORT).absent else Limit(float(raw))
 
     async def write(self, value: Value, deadline: Deadline) -> None:
-        self.check(value)
+        raw = self._raw(value)
         if await self.panel.tell("meter_source", deadline) == _INVERTER_ITSELF:
             raise Rejected(
                 f"{self.panel.name}: its limit is held against its own output, not the grid (41187)"
             )
-        raw = math.floor(cast("Limit", value).watts + _ROUNDING)
         await self.panel.board.write(_EXPORT, raw, deadline)
+
+    def _raw(self, value: Value) -> int:
+        """Return what is written: whole watts, and never a looser limit."""
+        limit = as_limit(self.promise, value)
+        if not isinstance(limit, Limit):
+            raise ValueError(  # noqa: TRY004 - the contract's error
+                "export_limit: the device knows a limit in watts, and no word for none"
+            )
+        return math.floor(limit.watts + _ROUNDING)
 
 
 @dataclass(slots=True, eq=False)

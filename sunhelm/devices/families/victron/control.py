@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 from sunhelm.devices.clock import Deadline
 from sunhelm.devices.control import (
@@ -103,7 +103,7 @@ class RegisterLimit:
         self._raw(as_limit(self.promise, value))
 
     def equal(self, wanted: Value, observed: Value) -> bool:
-        return self._raw(cast("PowerLimit", wanted)) == self._raw(cast("PowerLimit", observed))
+        return self._raw(wanted) == self._raw(observed)
 
     async def observe(self, deadline: Deadline) -> PowerLimit | Unknown:
         if await self.board.read(ESS_MODE, deadline) == EXTERNAL:
@@ -133,8 +133,8 @@ class RegisterLimit:
     def _step(self) -> int:
         return int(self.board.register(self._place).scale)
 
-    def _raw(self, limit: PowerLimit) -> int:
-        """Return what is written for a limit: whole steps, and never a looser one."""
+    def _raw(self, limit: Value) -> int:
+        """Return what is written for a limit: whole steps, and never a looser one; anything else is none."""
         if not isinstance(limit, Limit):
             return _NO_LIMIT
         raw = math.floor(limit.watts / self._step + _ROUNDING)
@@ -225,7 +225,7 @@ class EssState:
     board: RegisterBoard
 
     def check(self, value: Value) -> None:
-        as_mode(value, (mode.name for mode in _CHOICE))
+        self._chosen(value)
 
     def equal(self, wanted: Value, observed: Value) -> bool:
         return wanted == observed or (wanted == _SELF_CONSUMPTION and observed in (_WITH, _WITHOUT))
@@ -242,10 +242,14 @@ class EssState:
         return _KEPT_CHARGED if state == 9 else UNKNOWN
 
     async def write(self, value: Value, deadline: Deadline) -> None:
-        self.check(value)
+        state = self._chosen(value)
         if await self.board.read(ESS_MODE, deadline) == EXTERNAL:
             raise Rejected(f"{self.board.config.name}: something else regulates (ESS mode 3)")
-        await self.board.write(_STATE, _CHOICE[cast("Mode", value)], deadline)
+        await self.board.write(_STATE, state, deadline)
+
+    def _chosen(self, value: Value) -> int:
+        """Return the state that is written to choose a mode."""
+        return _CHOICE[as_mode(value, (mode.name for mode in _CHOICE))]
 
 
 @dataclass(slots=True, eq=False)
