@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
@@ -45,7 +46,7 @@ class Accounts:
         if entry is None:
             entry = self._open[name, use] = _Entry(make(self._configured[name]))
         entry.users += 1
-        return Lease(self, (name, use), entry.shared)
+        return Lease(entry.shared, partial(self._release, (name, use)))
 
     async def _release(self, key: tuple[str, str]) -> None:
         entry = self._open[key]
@@ -58,17 +59,16 @@ class Accounts:
 class Lease(Generic[SharedT]):
     """One user's hold on what is shared."""
 
-    def __init__(self, accounts: Accounts, key: tuple[str, str], shared: SharedT) -> None:
+    def __init__(self, shared: SharedT, release: Callable[[], Awaitable[None]]) -> None:
         self.shared = shared
-        self._accounts = accounts
-        self._key = key
+        self._release = release
         self._closed = False
 
     async def close(self) -> None:
         """Let go; the last who does closes it. Harmless a second time."""
         if not self._closed:
             self._closed = True
-            await self._accounts._release(self._key)  # noqa: SLF001 - two halves of one thing
+            await self._release()
 
 
 def secrets_of(account: Account, *names: str) -> Mapping[str, str | Secret]:
