@@ -11,6 +11,8 @@ from sunhelm.devices.clock import Deadline
 from sunhelm.devices.errors import DeviceError, Malformed, Rejected, Unreachable
 from sunhelm.devices.families.inspection import Doubt, Inspector
 from sunhelm.devices.families.parts import FoundPart
+from sunhelm.devices.families.refusals import Place, Unsupported, place_of
+from sunhelm.devices.families.silence import Silence
 from sunhelm.devices.families.spec import FamilySpec
 from sunhelm.devices.links.base import RegisterLink, Span, Table
 from sunhelm.devices.registers import codec
@@ -20,60 +22,7 @@ from sunhelm.devices.registers.register import Register
 _BAD_REGISTER: Final = frozenset({2, 3})
 """Modbus exceptions that a single register in a block can cause: illegal address, illegal value."""
 
-_REMEMBER_S: Final = (60.0, 480.0, 3840.0, 30_720.0, 86_400.0)
-"""So long a refusal is believed, and longer each time that it comes again: a device in trouble refuses what
-it has, and what it really lacks it may have after an update of its firmware."""
-
-_SETTLED: Final = 4
-"""So many refusals, in more than an hour, and the device no longer has what it once told."""
-
 _MOST_PLANS: Final = 1024
-
-_GIVE_UP_AFTER: Final = 2
-"""So many blocks of a unit without an answer, and its others are not asked; so many units without one, and
-no answer from any other, and nothing more is asked."""
-
-_MOST_REFUSALS: Final = 24
-"""So many refusals of a unit and not one word from it in this read, and it is not asked for more: it is in
-trouble, and finding out register by register what it still has would take longer than anybody waits."""
-
-
-Place = tuple[int, str, Table, int]
-"""Where a register stands: unit id, map, table and address."""
-
-
-def place_of(part: FoundPart, register: Register) -> Place:
-    """Return where a register of a part stands."""
-    return (part.unit, part.map.name, register.table, register.address)
-
-
-@dataclass(slots=True)
-class Unsupported:
-    """Registers that a device refuses: left out for a minute, then for longer and longer, up to a day."""
-
-    _until: dict[Place, float] = field(default_factory=dict)
-    _times: dict[Place, int] = field(default_factory=dict)
-
-    def add(self, place: Place, now: float) -> None:
-        """Remember that the device refuses this register."""
-        times = self._times.get(place, 0)
-        self._until[place] = now + _REMEMBER_S[min(times, len(_REMEMBER_S) - 1)]
-        self._times[place] = times + 1
-
-    def answered(self, places: Iterable[Place]) -> None:
-        """Forget that the device ever refused these registers."""
-        if self._until:
-            for place in places:
-                self._until.pop(place, None)
-                self._times.pop(place, None)
-
-    def current(self, now: float) -> frozenset[Place]:
-        """Return the registers that are left out now."""
-        return frozenset(place for place, until in self._until.items() if until > now)
-
-    def is_settled(self, place: Place) -> bool:
-        """Whether a register was refused so often that the device will not have it any more."""
-        return self._times.get(place, 0) >= _SETTLED
 
 
 @dataclass(slots=True)
@@ -81,7 +30,8 @@ class Words:
     """What came back for the registers of one part.
 
     `blocks` are the words as they came, each with the table and the address of its first.
-    `errors` has the registers that were not read, and why; `refused` those that the device does not have.
+    `errors` says by group why something of it was not read; `refused` are registers that the device does not
+    have.
     `doubts` are about those that came and are not believed.
     `requests` counts what was sent for each group; `taken_at` is the Unix time of its first answer.
     """
@@ -133,51 +83,6 @@ class _Errand:
 
     def span(self, block: Field) -> Span:
         return Span(self.part.unit, self.table, block.start, block.end - block.start)
-
-
-@dataclass(slots=True)
-class Silence:
-    """Who has not answered in this read: one dead unit behind a gateway must not cost the others theirs.
-
-    While nobody has answered, nothing is asked after `by`: the next scrape must not wait for a read that was
-    hopeless from the start.
-    """
-
-    by: Deadline | None = None
-    answered: bool = False
-    _blocks: dict[int, int] = field(default_factory=dict)
-    _told: set[int] = field(default_factory=set)
-    _refusals: dict[int, int] = field(default_factory=dict)
-
-    def heard(self, unit: int, *, words: bool) -> None:
-        """Note that a unit has answered, with words or with a refusal."""
-        self.answered = True
-        self._blocks.pop(unit, None)
-        if words:
-            self._told.add(unit)
-        else:
-            self._refusals[unit] = self._refusals.get(unit, 0) + 1
-
-    def has_told(self, unit: int) -> bool:
-        """Whether a unit has answered with words, not only with refusals."""
-        return unit in self._told
-
-    def refuses(self, unit: int) -> bool:
-        """Whether a unit has refused all that it was asked, and that was much."""
-        return unit not in self._told and self._refusals.get(unit, 0) >= _MOST_REFUSALS
-
-    def deadline(self, deadline: Deadline) -> Deadline:
-        """Return until when an answer is waited for, in a read until `deadline`."""
-        return deadline if self.answered or self.by is None else self.by
-
-    def missed(self, unit: int) -> None:
-        """Note that a block of a unit came to no answer."""
-        self._blocks[unit] = self._blocks.get(unit, 0) + 1
-
-    def is_hopeless(self, unit: int) -> bool:
-        """Whether it is not worth the time to ask this unit for more."""
-        dead = not self.answered and len(self._blocks) >= _GIVE_UP_AFTER
-        return dead or self._blocks.get(unit, 0) >= _GIVE_UP_AFTER
 
 
 @dataclass(slots=True)

@@ -12,12 +12,15 @@ from zoneinfo import ZoneInfo
 from sunhelm.devices.clock import Clock, Deadline
 from sunhelm.devices.errors import DeviceError, Reason, Rejected
 from sunhelm.devices.families import snapshot
-from sunhelm.devices.families.blocks import BlockReader, Place, Silence, Unsupported, Words, place_of
+from sunhelm.devices.families.blocks import BlockReader, Words
 from sunhelm.devices.families.chain import ChainDiscovery
 from sunhelm.devices.families.meaning import Interpreter, bounds_of
 from sunhelm.devices.families.parts import Discovery, FoundPart
+from sunhelm.devices.families.refusals import Place, Unsupported, place_of
+from sunhelm.devices.families.silence import Silence
 from sunhelm.devices.families.source import Fetched, Group, Setting
 from sunhelm.devices.families.spec import FamilySpec, Part
+from sunhelm.devices.families.totals import totals
 from sunhelm.devices.links.base import RegisterLink
 from sunhelm.devices.quantities import CATALOGUE
 from sunhelm.devices.reading import Guard, Held, Outcome, Sample
@@ -177,7 +180,8 @@ class RegisterSource:
 
     def derive(self, samples: Sequence[Sample], groups: Collection[str]) -> Iterator[Sample]:
         for part in self.parts:
-            yield from self._sums(part, groups)
+            names = {derived.group: self._group_name(part, derived.group) for derived in part.part.derived}
+            yield from totals(part, self._values.get(part.name, {}), names, groups)
         doubtful = self._doubtful()
         for sample in self._family.derive(samples, self._values):
             if sample.group not in doubtful:
@@ -339,27 +343,6 @@ class RegisterSource:
         scale = part.map[register.scale_register]
         own = words.of(scale)
         return None if own is None else codec.exponent_of(scale, own)
-
-    def _sums(self, part: FoundPart, groups: Collection[str]) -> Iterator[Sample]:
-        """Yield the totals of a part that belong to these groups."""
-        values = self._values.get(part.name, {})
-        done: set[tuple[str, ...]] = set()
-        for derived in part.part.derived:
-            group = self._group_name(part, derived.group)
-            quantity = CATALOGUE[derived.quantity]
-            labels = {**part.labels, **derived.labels}
-            series = (derived.quantity, *(labels[label] for label in quantity.labels))
-            if series in done or group not in groups:
-                continue
-            numbers = [
-                -number if name.startswith("-") else number
-                for name in derived.sum
-                if isinstance(number := values.get(name.removeprefix("-")), float)
-            ]
-            if len(numbers) == len(derived.sum) or (derived.partial and numbers):
-                done.add(series)
-                places = " ".join(derived.sum)
-                yield Sample(quantity, sum(numbers), series[1:], f"the sum of {places}", group)
 
 
 def _own_words(part: FoundPart, register: Register, words: Words) -> tuple[int, ...] | None:
