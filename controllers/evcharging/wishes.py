@@ -51,9 +51,11 @@ class Outlook:
 
     @property
     def owner_a(self) -> float:
-        """The owner's own limit."""
-        found = self.charger.limit_a if self.charger.tells_limit else self.charger.most_a
-        return found if self.memory.owner_a is None else self.memory.owner_a
+        """The owner's own limit; what the hardware bears where that was never told."""
+        if self.memory.owner_a is not None:
+            return self.memory.owner_a
+        is_his = self.charger.tells_limit and not self.memory.ours_a
+        return self.charger.limit_a if is_his else self.charger.most_a
 
     @property
     def ceiling_a(self) -> float:
@@ -181,6 +183,15 @@ def _capped(wished: Wish, outlook: Outlook, cap_a: float) -> Wish:
         most = steady
     if most < outlook.least_a:
         return Wish(charge=False, reason="import_cap")
+    if not charger.charging and wished.charge is None:
+        return _idle(wished, charger)
+    patience = _OF_THE_CAP if charger.limit_a > most else wished.patience
     if wished.limit_a is None or wished.limit_a <= most:
-        return wished
-    return Wish(wished.charge, most, "import_cap", patience=_OF_THE_CAP)
+        return replace(wished, patience=patience)
+    return Wish(wished.charge, most, "import_cap", patience=patience)
+
+
+def _idle(wished: Wish, charger: ChargerState) -> Wish:
+    """Return the wish without raising the limit: nothing is drawn, and what is drawn later begins low."""
+    raises = wished.limit_a is not None and wished.limit_a > charger.limit_a
+    return replace(wished, limit_a=None) if raises else wished

@@ -360,6 +360,38 @@ def test_a_charger_that_takes_no_limit_is_not_charged_from_the_grid_instead_of_t
     assert world.limit_a == 7
 
 
+def test_a_charger_that_takes_no_limit_in_hybrid_is_stopped_where_it_exceeds_the_import_cap() -> None:
+    world = World(EvMode.HYBRID, ChargingTerms(import_cap_a=20), order=Order.START).lent(18)
+    for _ in range(3):
+        world.step(world.house(2900, import_a=5))
+    assert (world.charging, world.limit_a) == (True, 18)
+    world.takes_limits = False
+    done = [world.step(world.house(-960.0, import_a=22)).command for _ in range(2)]
+    assert done == [Limit(6), Tell(Order.STOP)]
+
+
+@pytest.mark.parametrize("vehicle", [True, False])
+def test_under_an_import_cap_no_limit_follows_the_house_while_nothing_is_charged(vehicle: bool) -> None:
+    world = World(EvMode.GRID, ChargingTerms(import_cap_a=30), vehicle=vehicle)
+    for number in range(200):
+        world.step(world.house(0, import_a=8 + 8 * math.sin(number / 5)))
+    assert world.commands == []
+    world.order, world.vehicle = Order.START, True
+    assert world.step(world.house(0, import_a=29)).command == Limit(30)
+
+
+def test_a_limit_that_the_import_cap_has_lowered_stays_low_until_something_is_charged() -> None:
+    world = World(EvMode.GRID, ChargingTerms(import_cap_a=40), order=Order.START)
+    world.step(world.house(0, import_a=46))
+    world.order = Order.READY
+    for _ in range(10):
+        assert world.step(world.house(0, import_a=2)).command is None
+    world.order = Order.START
+    for _ in range(10):
+        world.step(world.house(0, import_a=2))
+    assert world.limit_a == 32
+
+
 def test_a_vehicle_that_may_draw_from_the_grid_goes_on_though_its_charger_takes_no_limit() -> None:
     world = World(EvMode.HYBRID, order=Order.START, takes_limits=False)
     world.sun(*[0.0] * 30)
@@ -399,6 +431,8 @@ def test_a_charger_that_tells_no_limit_while_it_offers_nothing_gets_one_before_i
     world = World(hides=True)
     assert world.sun(*[2400.0] * 5) == [Limit(10), Tell(Order.START)]
     assert world.memory.ours_a == (10,)
+    world.sun(*[3600.0] * 4)
+    assert world.limit_a == 15
     world.sun(*[0.0] * 8)
     assert not world.charging
     assert world.sun(*[0.0] * 5) == []
