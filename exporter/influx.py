@@ -137,16 +137,21 @@ class Writer:
             items = [await self._queue.get()]
             while not self._queue.empty():
                 items.append(self._queue.get_nowait())
-            kept = await self._on_disk(lambda: self._append(items))  # noqa: B023 - awaited here
-            self._statistics.spooled += kept.spooled
-            self._statistics.dropped.update(kept.dropped)
-            self._tell_disk(kept.error)
-            if kept.spooled:
-                self._spooled.set()
-                if self._lost is None:
-                    self._quiet.clear()
-            for _ in items:
-                self._queue.task_done()
+            try:
+                await self._keep_all(items)
+            finally:  # what failed is done with too: the end of the process waits for nothing else
+                for _ in items:
+                    self._queue.task_done()
+
+    async def _keep_all(self, items: Sequence[_Item]) -> None:
+        kept = await self._on_disk(lambda: self._append(items))
+        self._statistics.spooled += kept.spooled
+        self._statistics.dropped.update(kept.dropped)
+        self._tell_disk(kept.error)
+        if kept.spooled:
+            self._spooled.set()
+            if self._lost is None:
+                self._quiet.clear()
 
     def _append(self, items: Sequence[_Item]) -> _Kept:
         kept = _Kept()

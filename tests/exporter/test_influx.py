@@ -124,6 +124,18 @@ async def test_a_fault_of_ours_is_told_and_the_writer_goes_on(
     await reach(lambda: statistics.written, 6)
 
 
+async def test_a_reading_that_no_line_can_be_made_of_does_not_hold_up_the_end(
+    writer: Writer, statistics: Statistics, device: Any, clock: Any
+) -> None:
+    with capture_logs() as logs:
+        writer.put(LABELS, None)  # type: ignore[arg-type]
+        await reach(lambda: len(logs), 1)
+    writer.put(LABELS, device.reading(clock.time()))
+    await clock.advance(10.0)
+    await reach(lambda: statistics.written, 6)
+    await writer.close(3600.0)
+
+
 async def test_retry_after_is_obeyed(
     writer: Writer, server: FakeInfluxDB, statistics: Statistics, device: Any, clock: Any
 ) -> None:
