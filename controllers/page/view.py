@@ -8,7 +8,14 @@ from typing import Final
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
-from controllers.page.words import clock_words, reason_words, span_words, state_words, value_words
+from controllers.page.words import (
+    clock_words,
+    power_words,
+    reason_words,
+    span_words,
+    state_words,
+    value_words,
+)
 from controllers.people import (
     ChargingRecord,
     ClaimRecord,
@@ -161,7 +168,7 @@ class View:
 
     def schedule(self, schedule: ScheduleRecord) -> ScheduleView:
         """Return a schedule."""
-        power = "" if schedule.watts is None else f" {schedule.watts:g} W"
+        power = "" if schedule.watts is None else f" {power_words(schedule.watts)}"
         target = "" if schedule.target_soc is None else f" to {schedule.target_soc:.0%}"
         return ScheduleView(
             device=schedule.device,
@@ -241,7 +248,7 @@ def _charging(charging: ChargingRecord) -> ChargingView:
         own="" if charging.own_mode == charging.mode else charging.own_mode,
         why=reason_words(why),
         offered="\N{EN DASH}" if charging.limit_a is None else f"{charging.limit_a:g} A",
-        excess="\N{EN DASH}" if charging.excess_w is None else f"{charging.excess_w:.0f} W",
+        excess="\N{EN DASH}" if charging.excess_w is None else power_words(round(charging.excess_w)),
         session=f"{session:.1f}{most} kWh",
         changes_left=charging.changes_left,
         modes=tuple(mode for mode in EV_MODES if mode != charging.own_mode or charging.stands_back),

@@ -47,8 +47,13 @@ def value_words(value: str) -> str:
     match = _POWER.fullmatch(value)
     if match is not None:
         word = "at most" if match[1] == "limit" else match[1]
-        return f"{word} {float(match[2]):,.10g} W".replace(",", "\N{NARROW NO-BREAK SPACE}")
+        return f"{word} {power_words(float(match[2]))}"
     return _STEADY.get(value, value.replace("_", " "))
+
+
+def power_words(watts: float) -> str:
+    """Return a power, its thousands set apart."""
+    return f"{watts:,.10g} W".replace(",", "\N{NARROW NO-BREAK SPACE}")
 
 
 def reason_words(reason: str) -> str:

@@ -18,7 +18,7 @@ CHARGING = ChargingRecord(
     reason="too_little_sun",
     changes_left=288,
     limit_a=12.0,
-    excess_w=900.0,
+    excess_w=1900.4,
     session_j=9_000_000.0,
     session_cap_j=72_000_000.0,
 )
@@ -33,7 +33,14 @@ def charger(people: Any) -> Any:
 async def test_a_charger_is_shown_with_its_mode_and_why_it_does_not_charge(charger: Any, client: Any) -> None:
     text = await (await client.get("/")).text()
 
-    for words in ("Charging: solar", "then grid again", "too little sun", "12 A", "900 W", "2.5 of 20 kWh"):
+    for words in (
+        "Charging: solar",
+        "then grid again",
+        "too little sun",
+        "12 A",
+        "1\u202f900 W",
+        "2.5 of 20 kWh",
+    ):
         assert words in text
     assert "288 changes of the charger left today" in text
     assert "ev-mode-hybrid" in text

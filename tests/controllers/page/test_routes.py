@@ -73,7 +73,7 @@ async def test_the_page_tells_what_is_and_why(client: Client) -> None:
         "Every device holds what it shall.",
         "desired at most 0 W written at most 0 W observed at most 0 W 12 s ago your own value: no limit",
         "roof export limit: at most 0 W policy price · for 1 h 5 min · ends 22:36:10 unless it is renewed",
-        "roof force charge 2000 W to 90% Fri 29 May 00:26 to Fri 29 May 22:26 · kept by the controller",
+        "roof force charge 2 000 W to 90% Fri 29 May 00:26 to Fri 29 May 22:26 · kept by the controller",
         "22:25:40 roof limit 0W write",
     ):
         assert words in page

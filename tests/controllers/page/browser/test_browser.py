@@ -188,7 +188,7 @@ async def test_a_person_logs_in_sees_a_claim_releases_it_and_sees_the_device_cha
     assert "desired at most 0 W written at most 0 W observed at most 0 W" in text
     assert "roof export limit: at most 0 W policy negative_price" in text
     assert "gx battery: charge 1\u202f500 W anna" in text
-    assert "gx force charge 2000 W" in text
+    assert "gx force charge 2\u202f000 W" in text
     await browser.picture(pictures / "status-desktop.png")
     await browser.resize(*PHONE, phone=True)
     wide, window = await browser.width()
