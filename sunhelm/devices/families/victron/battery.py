@@ -26,6 +26,8 @@ EXTERNAL: Final = 3
 _NATIVE: Final = {1: "phase_compensation", 2: "phases_alone"}
 """How the GX regulates by itself, by the number of register 2902."""
 
+_NUMBERS: Final = {name: number for number, name in _NATIVE.items()}
+
 _OVERRIDE: Final = "hub4.grid_setpoint_override"
 _ILLEGAL_ADDRESS: Final = 2
 _EXTERNAL_STATE: Final = 252
@@ -122,6 +124,7 @@ class SetpointBattery(_Battery):
         if isinstance(value, SelfConsumption):
             self._setpoint = 0
             await self.board.write(_OVERRIDE, _setpoint_of(value.native), deadline)
+            await self._end_external_control(value, deadline)
             return
         await self._refuse_beside_dynamic_ess(deadline)
         if await self.board.read(ESS_MODE, deadline) == EXTERNAL:
@@ -133,6 +136,12 @@ class SetpointBattery(_Battery):
         now = await self.board.read_value("system.battery_power", deadline)
         setpoint = round(sum(grid) + now - discharged(value))
         await self._put(setpoint or 1, deadline)  # 0 would hand back
+
+    async def _end_external_control(self, wanted: SelfConsumption, deadline: Deadline) -> None:
+        """Put back how the GX regulated: known it is only where we took that over, while we were allowed to."""
+        number = _NUMBERS.get(wanted.native)
+        if number is not None and await self.board.read(ESS_MODE, deadline) == EXTERNAL:
+            await self.board.write(ESS_MODE, number, deadline)
 
     async def _put(self, setpoint: int, deadline: Deadline) -> None:
         self._setpoint = setpoint
@@ -187,8 +196,7 @@ class ExternalBattery(_Battery):
             raise Rejected(f"{self.board.config.name}: ESS mode still reads {now} after 3 was written")
 
     async def _leave(self, wanted: SelfConsumption, mode: int, deadline: Deadline) -> None:
-        numbers = {name: number for number, name in _NATIVE.items()}
-        back = numbers.get(wanted.native) or (mode if mode in _NATIVE else self._found) or 1
+        back = _NUMBERS.get(wanted.native) or (mode if mode in _NATIVE else self._found) or 1
         if mode == EXTERNAL:
             phases = await self._phases(deadline)
             await self._feed((0,) * phases, deadline)

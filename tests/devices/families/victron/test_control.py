@@ -399,6 +399,25 @@ async def test_the_way_the_gx_regulated_is_put_back_after_a_crash_too(play: Play
     assert await gx.observe("battery", successor) == found
 
 
+async def test_external_control_is_left_although_the_site_file_allows_it_no_more(play: Play) -> None:
+    gx = await play(allow=("external_control",))
+    gx.face.controls.values["ess_mode"] = 2
+    found = await gx.observe("battery")
+    await gx.write("battery", Charge(1_000))
+    successor = gx.more(control=Control(enabled=True))
+    assert await gx.observe("battery", successor) is UNKNOWN
+    await gx.write("battery", found, successor)
+    assert gx.face.controls.values["ess_mode"] == 2
+    assert await gx.observe("battery", successor) == SelfConsumption()
+
+
+async def test_external_control_of_somebody_else_is_left_alone(play: Play) -> None:
+    gx = await play()
+    gx.face.controls.values["ess_mode"] = 3
+    await gx.write("battery", SelfConsumption())
+    assert gx.face.controls.values["ess_mode"] == 3
+
+
 @pytest.mark.parametrize("lost", ["request", "reply", "refused"])
 @pytest.mark.parametrize("at", [0, 1, 2])
 async def test_external_control_cut_short_is_an_error_and_both_ways_converge(
