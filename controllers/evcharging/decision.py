@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from controllers.evcharging.memory import Memory
-from controllers.evcharging.noticing import alike
+from controllers.evcharging.noticing import KEEPS_FORGETTING, alike
 from controllers.evcharging.terms import EvMode
 from controllers.evcharging.wishes import Outlook, Wish, wish
 from sunhelm.devices.charging import ChargerState, Order, Stage
@@ -61,11 +61,13 @@ def decide(mode: EvMode, outlook: Outlook, left: int) -> Decision:
     memory, now = outlook.memory, outlook.now
     if memory.claimed:
         return Decision(None, memory, "claimed", None)
-    if memory.stood_back:
-        return Decision(None, memory, memory.stood_back, None)
     wished = wish(mode, outlook)
     desired = 0.0 if wished.charge is False else wished.limit_a
     step = _Step(outlook, left)
+    if memory.stood_back:
+        last = step.farewell(wished) if memory.stood_back == KEEPS_FORGETTING else None
+        kept = memory if last is None else _sent(memory, last, now)
+        return Decision(last, kept, memory.stood_back, None)
     command, reason = (step.hand_back(), "off") if mode is EvMode.OFF else step.towards(wished)
     if _pauses(memory, now) and not step.lessens_anew(command):
         return Decision(None, memory, "does_not_obey", desired)
@@ -132,6 +134,14 @@ class _Step:
             back = Order.READY
         is_so = charger.charging if back is Order.START else charger.order is back and not charger.charging
         return None if is_so else Tell(back)
+
+    def farewell(self, wished: Wish) -> Command | None:
+        """Return the stop of a vehicle that is given what it must not have, before it is left alone."""
+        if not self.charger.charging or self.memory.order is Order.STOP:
+            return None
+        bound = wished.limit_a if wished.patience is not None else None
+        too_much = bound is not None and self.charger.limit_a - bound >= STEP_A - _ROUNDING_A
+        return Tell(Order.STOP) if wished.charge is False or too_much else None
 
     def lessens_anew(self, command: Command | None) -> bool:
         """Return whether it gives less than anything before: no pause may hold up the first such command."""

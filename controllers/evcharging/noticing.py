@@ -15,6 +15,7 @@ from sunhelm.devices.charging import ChargerState, Order, Stage
 
 MOST_FOREIGN: Final = 2
 MOST_FORGOTTEN: Final = 3
+KEEPS_FORGETTING: Final = "keeps_forgetting"
 LOST_S: Final = 90.0
 """A charger that was not seen for so long may have restarted: what it forgot then nobody took away."""
 
@@ -29,17 +30,18 @@ def alike(one_a: float, other_a: float) -> bool:
 def noticed(memory: Memory, charger: ChargerState, now: float, *, claimed: bool = False) -> Memory:
     """Return what is remembered after a look; while others claim the charger, what it holds is theirs."""
     lost = memory.seen_at is None or now - memory.seen_at > LOST_S
+    turned = charger.charging != (memory.session.power_w > 0)  # some keep a limit for one charge alone
     plugged_in = charger.vehicle and not memory.session.vehicle
     memory = replace(memory.within_an_hour(now), session=counted(memory.session, charger, now), seen_at=now)
+    if plugged_in:
+        memory = memory.forgiven()
     if claimed:
         return replace(memory, claimed=True)
     if memory.claimed:
         memory = replace(memory.let_go(), claimed=False)
-    if plugged_in:
-        memory = memory.forgiven()
-        if memory.order is not None and charger.charging == (memory.order is Order.STOP):
-            memory = replace(memory, order=None, order_seen=False)
-    memory = _about_limit(memory, charger, now, lost=lost)
+    if plugged_in and memory.order is not None and charger.charging == (memory.order is Order.STOP):
+        memory = replace(memory, order=None, order_seen=False)
+    memory = _about_limit(memory, charger, now, lost=lost or turned)
     return _about_order(memory, charger, now, lost=lost)
 
 
@@ -58,7 +60,7 @@ def _about_limit(memory: Memory, charger: ChargerState, now: float, *, lost: boo
         return memory
     if memory.owner_a is not None and alike(shown, memory.owner_a):
         never_taken = asked is not None or memory.failures
-        return memory if never_taken else _forgotten(memory, now, lost=lost)
+        return memory if never_taken else _forgotten(replace(memory, ours_a=()), now, lost=lost)
     return replace(_changed(memory, now), owner_a=shown, ours_a=())
 
 
@@ -107,7 +109,7 @@ def _forgotten(memory: Memory, now: float, *, lost: bool) -> Memory:
     if lost:
         return memory
     times = (*memory.forgotten, now)
-    back = "keeps_forgetting" if len(times) > MOST_FORGOTTEN else memory.stood_back
+    back = KEEPS_FORGETTING if len(times) > MOST_FORGOTTEN else memory.stood_back
     return replace(memory, forgotten=times, stood_back=back)
 
 

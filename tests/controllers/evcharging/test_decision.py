@@ -36,6 +36,7 @@ class World:
     obeys: bool = True
     hides: bool = False
     takes_limits: bool = True
+    forgets_at: Order | None = None
     session_j: float = 0.0
     phases: int = 1
     commands: list[Any] = field(default_factory=list)
@@ -97,6 +98,7 @@ class World:
                 self.limit_a = amperes if self.takes_limits else self.limit_a
             case Tell(order):
                 self.order = order
+                self.limit_a = 32.0 if order is self.forgets_at else self.limit_a
 
     def suffer(self, event: str) -> None:
         """Let something happen that is not of our doing."""
@@ -298,8 +300,32 @@ def test_a_charger_that_forgets_is_told_again_but_not_for_ever() -> None:
     for _ in range(8):
         world.limit_a = 32
         told += len(world.sun(2400, 2400))
-    assert told == 3
+    assert told == 4
+    assert world.commands[-4:] == [*[Limit(10)] * 3, Tell(Order.STOP)]  # not left charging from the grid
     assert world.memory.stood_back == "keeps_forgetting"
+
+
+@pytest.mark.parametrize("forgets_at", [Order.START, Order.STOP])
+def test_a_charger_that_keeps_a_limit_for_one_charge_alone_is_regulated_all_day(forgets_at: Order) -> None:
+    world = World(forgets_at=forgets_at)
+    for _ in range(20):
+        world.sun(*[4000.0] * 9, *[300.0] * 9)
+    assert world.commands.count(Tell(Order.START)) == 20
+    assert not world.memory.stood_back
+    assert (world.charging, world.memory.owner_a) == (False, 32)
+
+
+def test_a_vehicle_that_comes_while_others_claim_the_charger_is_not_the_one_that_was_stopped() -> None:
+    world = World()
+    world.sun(*[2400.0] * 6)
+    world.order = Order.STOP
+    world.sun(2400.0)
+    assert world.memory.held
+    for vehicle in (True, False, True):
+        world.vehicle = vehicle
+        world.step(world.house(2400), claimed=True)
+    world.sun(*[2400.0] * 6)
+    assert world.charging
 
 
 def test_a_charger_that_does_not_obey_is_asked_less_and_less_often() -> None:
