@@ -203,9 +203,7 @@ class Span(Once):
 
     def parameters(self) -> dict[str, object]:
         """Return what is given, as under `with` of a policy."""
-        return self.model_dump(
-            by_alias=True, exclude_none=True, exclude={"id", "confirmed", "device", "dry_run"}
-        )
+        return self.model_dump(by_alias=True, exclude_none=True, exclude={"id", "confirmed", "device"})
 
 
 class ScheduleAsk(Span):

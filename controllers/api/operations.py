@@ -96,7 +96,7 @@ class Operation(Generic[PlaceT, AskT]):
             id=ask.id if isinstance(ask, Once) else None,
             visitor=request[VISITOR],
             operation=self.name,
-            device=str(getattr(place, "device", None) or getattr(ask, "device", "")),
+            device=str(given.get("device", "")),
             text=_words(given),
             content=json.dumps(given, sort_keys=True),
         )

@@ -30,7 +30,7 @@ from controllers.states.budget import Budget
 from controllers.states.curtailment import Purpose
 from controllers.states.reconcile import Reconciler
 from controllers.views import claim_id, claim_record, device_record, mode_record, state_record
-from sunhelm.devices.control import Action, Mode, Promise, Rung, Storage, Unknown, Value
+from sunhelm.devices.control import Action, Mode, Rung, Storage, Unknown, Value
 
 _WHEN_DEAD = {
     Rung.TIMER: "when the controller dies, the device lets go by itself",
@@ -121,7 +121,7 @@ class States(Once):
         with told(command.device):
             await loop.reconciler.set_baseline(asked.state, asked.value)
         loop.wake()
-        return _state(loop.reconciler, asked.state)
+        return state_record(asked.state, loop.reconciler)
 
     async def set(self, command: Command, *, confirmed: bool = False) -> StateRecord:
         """Write a setting for good (action `set`): written, proven, and the new baseline."""
@@ -146,7 +146,7 @@ class States(Once):
                     await reconciler.set_baseline(asked.state, found, written=True)
                 loop.wake()
                 raise Refused(RefusalReason.DEVICE, f"{command.device} does not show {words(asked.value)}")
-        return _state(reconciler, asked.state)
+        return state_record(asked.state, reconciler)
 
     async def plan(self, command: Command, *, lasting_s: float = LASTING_S) -> PlanRecord:
         """Return what the command would do. Reads from the device, writes nothing."""
@@ -173,7 +173,7 @@ class States(Once):
             observed=words(observed),
             desired=words(desired),
             writes=tuple(_writes(asked, desired, observed)),
-            warnings=tuple(_warnings(asked, desired, reconciler, promise)),
+            warnings=tuple(_warnings(asked, desired, reconciler)),
             hazard=hazard,
             rung=promise.rung,
             means="kept",
@@ -227,10 +227,6 @@ def _order(asked: Wanted, command: Command, lasting_s: float) -> Order:
     )
 
 
-def _state(reconciler: Reconciler, state: str) -> StateRecord:
-    return state_record(state, reconciler)
-
-
 def _no_budget(budget: Budget) -> str:
     return f"{budget.used} changes of its memory within 24 hours; {budget.most} are the most"
 
@@ -242,9 +238,8 @@ def _writes(asked: Wanted, desired: Value | None, observed: Value | Unknown) -> 
         yield f"{asked.state}: {words(desired)} in place of {words(observed)}"
 
 
-def _warnings(
-    asked: Wanted, desired: Value | None, reconciler: Reconciler, promise: Promise
-) -> Iterator[str]:
+def _warnings(asked: Wanted, desired: Value | None, reconciler: Reconciler) -> Iterator[str]:
+    promise = asked.handle.promise
     if desired != asked.value and is_limit(asked.value):
         yield f"something stricter is asked already, or is the owner's own value: {words(desired)}"
     elif desired != asked.value:
