@@ -138,7 +138,7 @@ class SetpointBattery(_Battery):
         await self._put(setpoint or 1, deadline)  # 0 would hand back
 
     async def _end_external_control(self, wanted: SelfConsumption, deadline: Deadline) -> None:
-        """Put back how the GX regulated: known it is only where we took that over, while we were allowed to."""
+        """Put back how the GX regulated: known only where we took that over, while we were allowed to."""
         number = _NUMBERS.get(wanted.native)
         if number is not None and await self.board.read(ESS_MODE, deadline) == EXTERNAL:
             await self.board.write(ESS_MODE, number, deadline)
