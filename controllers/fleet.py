@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 
 import structlog
 
@@ -66,18 +67,38 @@ class Fleet:
         await asyncio.gather(*stopping, return_exceptions=True)
         for name, loop in gone.items():
             del self.loops[name]
+            if not _is_commanded_alike(before.devices[name], new.get(name)):
+                with _journal_told(name):
+                    await loop.reconciler.leave()
             await loop.close()
 
     async def close(self) -> None:
         """Give back what would stay for nobody's good, and close the devices."""
         for name, loop in self.loops.items():
-            try:
+            with _journal_told(name):
                 await loop.reconciler.leave()
                 if loop.regulator is not None:
                     await loop.regulator.leave()
-            except JournalError as error:
-                _log.error("journal_failed", device=name, reason=str(error))
             await loop.close()
+
+
+def _is_commanded_alike(before: DeviceConfig, after: DeviceConfig | None) -> bool:
+    """Return whether whoever commands a device now knows what was told it before, and how to end that."""
+    if after is None:
+        return False
+    return (before.family, before.model, before.control.allow) == (
+        after.family,
+        after.model,
+        after.control.allow,
+    )
+
+
+@contextmanager
+def _journal_told(device: str) -> Iterator[None]:
+    try:
+        yield
+    except JournalError as error:
+        _log.error("journal_failed", device=device, reason=str(error))
 
 
 def controlled(site: Site) -> Iterator[DeviceConfig]:

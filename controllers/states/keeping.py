@@ -11,6 +11,7 @@ from controllers.journal.journal import Journal, Statement
 from controllers.journal.records import Kept
 from controllers.states.budget import DAY_S, Budget
 from controllers.states.curtailment import Purpose
+from controllers.states.leases import renewal_s
 from controllers.steady import SteadyTime
 from sunhelm.devices.clock import Clock, Deadline
 from sunhelm.devices.control import ControlledDevice, Promise, Rung, Storage
@@ -56,19 +57,25 @@ class Keeping:
         return Budget(len(self._changes), owed)
 
     @property
-    def holds_volatile(self) -> bool:
-        """Whether something of ours stands there that neither a timer would end nor a memory keep."""
-        return any(kept.written and self.is_volatile(state) for state, kept in self._kept.items())
+    def needs_us(self) -> bool:
+        """Whether something of ours stands there that is good for nobody once we are gone."""
+        return any(kept.written and self.lives_by_us(state) for state, kept in self._kept.items())
 
     @property
     def holds(self) -> bool:
         """Whether something of ours may stand on the device."""
         return self.owes or any(kept.written for kept in self._kept.values())
 
-    def is_volatile(self, state: str) -> bool:
-        """Return whether this state stays until it is changed or the device restarts."""
+    def lives_by_us(self, state: str) -> bool:
+        """Return whether no timer of the device would end this state, and no owner would want it left there.
+
+        It stays until the device restarts; or it stays for good, and does only while we repeat it what was
+        asked.
+        """
         handle = self._device.handles.get(state)
-        return handle is not None and handle.promise.rung is Rung.VOLATILE
+        if handle is None or handle.promise.rung is Rung.TIMER:
+            return False
+        return handle.promise.rung is Rung.VOLATILE or renewal_s(handle.promise) is not None
 
     async def identify(self, clock: Clock) -> None:
         """Find what is kept of the very device that answers: it may be another one than yesterday."""

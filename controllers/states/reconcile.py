@@ -102,9 +102,9 @@ class Reconciler:
         return self.keeping.owes
 
     async def leave(self) -> None:
-        """At an orderly end, give back what neither a timer nor a memory of the device would end or keep."""
+        """At an orderly end, give back what would stay for nobody's good."""
         self._leaving = True
-        if self.keeping.holds_volatile:
+        if self.keeping.needs_us:
             await self.reconcile()
 
     async def reconcile(self) -> float | None:
@@ -218,7 +218,7 @@ class Reconciler:
     async def _try(self, handle: Handle, demand: Demand) -> DeviceError | None:
         state = handle.promise.key
         if self._leaving:
-            if not self.keeping.is_volatile(state):
+            if not self.keeping.lives_by_us(state):
                 return None
             demand = Demand()
         if demand.value is None and not self.keeping.of(state).written:
