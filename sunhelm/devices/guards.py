@@ -18,6 +18,9 @@ CONSISTENT_ZEROS: Final = 10
 """So many reads in a row make it believable that a lifetime counter fell to 0: while a device wakes it shows
 that for a while, and one that was really reset soon shows more."""
 
+MOST_JOULES: Final = 100 * 3.6e6
+"""No home makes or uses 100 kWh between two reads."""
+
 FORGOTTEN_S: Final = 300.0
 """What was read so long ago says nothing any more of how far a value can have moved since."""
 
@@ -48,24 +51,27 @@ class _Counter:
 
 @dataclass(slots=True)
 class CounterGuard:
-    """Hold out a lifetime counter that reads 0 after a start, or less than before.
+    """Hold out a lifetime counter that reads 0 after a start, less than before, or far more.
 
     Prometheus takes any drop for a reset and adds the next value whole: one 0 read while a device wakes
-    would add its lifetime to today. A value that is seen three times in a row without falling again is
-    believed: the device was replaced or has really been reset. A fall to 0 takes longer to be believed.
+    would add its lifetime to today, and so would the fall behind one value that is far too high. A value that
+    is seen three times in a row without falling again is believed: the device was replaced or has really been
+    reset, or was out of reach for weeks. A fall to 0 takes longer to be believed.
     """
 
     _counters: dict[Hashable, _Counter] = field(default_factory=dict)
 
-    def allow(self, key: Hashable, value: float, *, again: bool = False) -> bool:
+    def allow(self, key: Hashable, value: float, *, again: bool = False, most: float = math.inf) -> bool:
         """Whether the value of this counter may be shown; remembers it.
 
         A value that is shown `again`, without having been read again, is no further sign that it is true.
+        `most` is how much is counted between two reads at most.
         """
         counter = self._counters.setdefault(key, _Counter())
         if again and (counter.seen or counter.accepted is not None):
             return value == counter.accepted
-        expected = value != 0 if counter.accepted is None else value >= counter.accepted
+        before = counter.accepted
+        expected = value != 0 if before is None else before <= value <= before + most
         if not expected:
             counter.seen = counter.seen + 1 if counter.seen and value >= counter.candidate else 1
             counter.candidate = value

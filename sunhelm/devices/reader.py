@@ -17,7 +17,7 @@ import structlog
 from sunhelm.devices.clock import Clock, Deadline
 from sunhelm.devices.errors import DeviceError, Reason
 from sunhelm.devices.families.source import Fetched, Group, Source
-from sunhelm.devices.guards import CounterGuard
+from sunhelm.devices.guards import MOST_JOULES, CounterGuard
 from sunhelm.devices.quantities import CATALOGUE
 from sunhelm.devices.reading import Guard, Held, Outcome, Reading, Sample
 
@@ -189,10 +189,11 @@ class Reader:
         kept: list[Sample] = []
         for sample in samples:
             key = (sample.quantity.metric, sample.labels)
+            most = MOST_JOULES if sample.quantity.unit == "joules" else math.inf
             if sample.quantity.kind == "counter" and not self._counters.allow(
-                key, sample.value, again=sample.group in again
+                key, sample.value, again=sample.group in again, most=most
             ):
-                detail = f"{sample.value:g} is 0 or less than before"
+                detail = f"{sample.value:g} is 0, less than before, or far more"
                 held.append(Held(Guard.COUNTER, sample.group, sample.source, detail))
             else:
                 kept.append(sample)

@@ -55,7 +55,7 @@ class Guard(StrEnum):
 
     SENTINEL = "sentinel"  # the device's own mark for "not available"
     BOUNDS = "bounds"  # outside what is physically possible
-    COUNTER = "counter"  # a lifetime counter went down, or starts at 0
+    COUNTER = "counter"  # a lifetime counter went down, starts at 0, or grew by what nobody uses
     ZERO = "zero"  # a total that reads 0 for a moment while nothing else changed
     IDENTITY = "identity"  # the identity words of the block changed: nothing in it is believed
     SPLICE = "splice"  # moved further than it can: the block may be put together of two

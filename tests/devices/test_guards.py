@@ -50,6 +50,20 @@ def test_short_dips_never_show_and_never_hide_what_follows(values: list[float], 
     assert shown == sorted(shown)
 
 
+@pytest.mark.parametrize("unit", [1.0, 3.6e6])
+def test_a_counter_that_is_far_too_high_for_a_read_does_not_reach_prometheus(unit: float) -> None:
+    guard, most = CounterGuard(), 100.0 * unit
+    told = [5000.0, 5001.0, 71_537.0, 5002.0, 5102.0, 5202.5, 5103.0]
+    shown = [each for each in told if guard.allow("grid_export", each * unit, most=most)]
+    assert shown == [5000.0, 5001.0, 5002.0, 5102.0, 5103.0]
+
+
+def test_what_was_counted_while_nobody_looked_is_believed_after_three_reads() -> None:
+    guard = CounterGuard()
+    told = [5000.0, 5600.0, 5600.0, 5601.0, 5602.0]
+    assert [each for each in told if guard.allow("grid_export", each, most=100.0)] == [5000.0, 5601.0, 5602.0]
+
+
 def test_bounds_include_their_ends_and_may_be_open() -> None:
     assert Bounds(0, 10).allow(0)
     assert Bounds(0, 10).allow(10)

@@ -28,7 +28,7 @@ from sunhelm.devices.families.givenergy.quantities import (
     UNIT_STORED_MEASURED,
 )
 from sunhelm.devices.families.givenergy.told import Told, Values
-from sunhelm.devices.guards import CounterGuard
+from sunhelm.devices.guards import MOST_JOULES, CounterGuard
 from sunhelm.devices.quantities import CATALOGUE
 from sunhelm.devices.reading import Sample
 
@@ -96,7 +96,9 @@ class Figures:
         for part, names in _COUNTERS.items():
             for name in names:
                 value = kept.get(part, {}).get(name)
-                if isinstance(value, float) and not self._counters.allow((part, name), value):
+                if isinstance(value, float) and not self._counters.allow(
+                    (part, name), value, most=MOST_JOULES
+                ):
                     del kept[part][name]
         return kept
 
