@@ -41,7 +41,7 @@ from controllers.people import (
     ScheduleRecord,
     TaskRecord,
 )
-from sunhelm.configuration.mistakes import did_you_mean, found, listed
+from sunhelm.configuration.mistakes import found, listed, with_guess
 
 _MOST_TASKS: Final = 1000
 _Named = TypeVar("_Named", ClaimRecord, TaskRecord, ScheduleRecord)
@@ -51,9 +51,10 @@ def device_named(people: People, name: str) -> DeviceRecord:
     """Return a device that may be commanded. Raises Refused."""
     devices = {device.name: device for device in people.devices()}
     if name not in devices:
-        guess = did_you_mean(name, devices)
-        allowed = f"device: {found(name)} is not one that may be commanded: {listed(devices)}"
-        text = f"{allowed}.{guess}".removesuffix(".") if devices else "No device may be commanded."
+        text = "No device may be commanded."
+        if devices:
+            what = f"device: {found(name)} is not one that may be commanded: {listed(devices)}"
+            text = with_guess(what, name, devices)
         raise Refused(RefusalReason.UNKNOWN_DEVICE, text)
     return devices[name]
 

@@ -14,7 +14,7 @@ from controllers.people import LONGEST_S, RefusalReason, Refused
 from controllers.policy.policies import Policies
 from controllers.states.writing import EXCHANGE_S
 from controllers.steady import SteadyTime
-from sunhelm.configuration.mistakes import did_you_mean
+from sunhelm.configuration.mistakes import with_guess
 from sunhelm.devices.clock import Clock, Deadline
 from sunhelm.devices.device_config import DeviceConfig
 from sunhelm.devices.errors import DeviceError
@@ -61,8 +61,7 @@ class Office:
         """Return the configuration of a device. Raises Refused for one that is not there or only read."""
         config = self._books.site.devices.get(device)
         if config is None:
-            guess = did_you_mean(device, self._loops)
-            text = f"{device} is not one of the devices.{guess}".removesuffix(".")
+            text = with_guess(f"{device} is not one of the devices", device, self._loops)
             raise Refused(RefusalReason.UNKNOWN_DEVICE, text)
         if not config.control.enabled:
             raise Refused(

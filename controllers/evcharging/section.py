@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, Field
 from controllers.evcharging.terms import CHANGES_A_DAY, PERIOD_S, ChargingTerms, EvMode
 from controllers.policy.policies import parse_url
 from sunhelm.configuration.document import Document
-from sunhelm.configuration.mistakes import Mistake, did_you_mean, found
+from sunhelm.configuration.mistakes import Mistake, found, with_guess
 from sunhelm.configuration.secrets import SecretFile
 from sunhelm.configuration.validation import Section, validate_at
 from sunhelm.devices.amounts import Amperes, Joules, Seconds
@@ -116,8 +116,7 @@ def _about_charger(
     device, path = site.devices.get(name), (EVCHARGING, name)
     if device is None:
         if name not in document.mapping(("devices",)):
-            guess = did_you_mean(name, site.devices)
-            message = f"is not one of the devices.{guess}".removesuffix(".")
+            message = with_guess("is not one of the devices", name, site.devices)
             yield document.mistake(path, message, at_key=True)
         return
     if not _is_allowed(device):
@@ -144,8 +143,8 @@ def _about_house(document: Document, name: str, house: HouseSection, site: Site 
         yield document.mistake((*path, "username"), "is for a reading; the device says how it is reached")
     if site is not None and house.device is not None and house.device not in site.devices:
         if house.device not in document.mapping(("devices",)):
-            guess = did_you_mean(house.device, site.devices)
-            message = f"{found(house.device)} is not one of the devices.{guess}".removesuffix(".")
+            what = f"{found(house.device)} is not one of the devices"
+            message = with_guess(what, house.device, site.devices)
             yield document.mistake((*path, "device"), message)
     elif house.device == name:
         yield document.mistake((*path, "device"), "is the charger itself; name what measures the house")

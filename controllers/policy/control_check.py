@@ -9,7 +9,7 @@ from controllers.claims.demand import LIMITING, state_of
 from controllers.policy.refusals import Promises, not_possible, range_refusal, task_refusal
 from sunhelm.configuration.complaints import not_among
 from sunhelm.configuration.document import Document
-from sunhelm.configuration.mistakes import Mistake, did_you_mean, listed
+from sunhelm.configuration.mistakes import Mistake, listed, with_guess
 from sunhelm.configuration.places import KeyPath
 from sunhelm.devices.control import Action, Limit
 from sunhelm.devices.device_config import DeviceConfig
@@ -40,7 +40,7 @@ def control_mistakes(
 def _default_mistakes(document: Document, device: DeviceConfig, path: KeyPath) -> Iterator[Mistake]:
     for name in device.control.default:
         if name not in _LIMITING:
-            message = f"is not one of {listed(_LIMITING)}.{did_you_mean(name, _LIMITING)}".removesuffix(".")
+            message = with_guess(f"is not one of {listed(_LIMITING)}", name, _LIMITING)
             yield document.mistake((*path, "default", name), message, at_key=True)
 
 
@@ -51,7 +51,7 @@ def _fail_safe_mistakes(
     for name, fail_safe in device.control.fail_safe.items():
         where: KeyPath = (*path, "fail_safe", name)
         if name not in names:
-            message = f"is not an action.{did_you_mean(name, names)}".removesuffix(".")
+            message = with_guess("is not an action", name, names)
             yield document.mistake(where, message, at_key=True)
         elif isinstance(fail_safe, FailSafeLimit) and Action(name) not in LIMITING:
             message = f"a limit in watts is a fail-safe of {listed(_LIMITING)} only; write hold or baseline"

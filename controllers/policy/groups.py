@@ -7,10 +7,10 @@ from typing import Final
 
 from controllers.policy.parameters import LimitParameters, Parameters, Share
 from sunhelm.configuration.document import Document
-from sunhelm.configuration.mistakes import Mistake, did_you_mean, found, listed
+from sunhelm.configuration.mistakes import Mistake, found, listed, with_guess
 from sunhelm.devices.control import Action, Limit, Promise, Value
 from sunhelm.devices.device_config import DeviceConfig
-from sunhelm.devices.sections import NAME
+from sunhelm.devices.sections import NAME, NO_NAME
 from sunhelm.devices.site import Site
 
 GROUPS: Final = "groups"
@@ -39,15 +39,13 @@ def check_groups(document: Document, site: Site | None) -> tuple[Groups, list[Mi
     devices = () if site is None else site.devices
     for name, members in document.mapping((GROUPS,)).items():
         if not NAME.fullmatch(name):
-            message = "is not a name; use a-z, 0-9, _ and -, at most 63 of them"
-            mistakes.append(document.mistake((GROUPS, name), message, at_key=True))
+            mistakes.append(document.mistake((GROUPS, name), NO_NAME, at_key=True))
         if not isinstance(members, list) or not members:
             mistakes.append(document.mistake((GROUPS, name), "is not a list of devices"))
             continue
         for index, member in enumerate(members):
             if site is not None and member not in document.mapping(("devices",)):
-                guess = did_you_mean(member, devices)
-                message = f"{found(member)} is not one of the devices.{guess}".removesuffix(".")
+                message = with_guess(f"{found(member)} is not one of the devices", member, devices)
                 mistakes.append(document.mistake((GROUPS, name, index), message))
             elif members.index(member) != index:
                 mistakes.append(document.mistake((GROUPS, name, index), f"{found(member)} is there twice"))

@@ -15,13 +15,13 @@ from controllers.policy.policies import FROM_LABEL, AlertmanagerSection, Policy,
 from controllers.policy.refusals import state_refusal, task_refusal
 from controllers.schedules.spans import TASK_PARAMETERS
 from sunhelm.configuration.document import Document
-from sunhelm.configuration.mistakes import Mistake, did_you_mean, found, listed
+from sunhelm.configuration.mistakes import Mistake, found, listed, with_guess
 from sunhelm.configuration.places import KeyPath
 from sunhelm.configuration.validation import validate_at
 from sunhelm.devices.control import Action, Promise, Value
 from sunhelm.devices.controlled import NotControllable
 from sunhelm.devices.device_config import DeviceConfig
-from sunhelm.devices.sections import NAME
+from sunhelm.devices.sections import NAME, NO_NAME
 from sunhelm.devices.site import Site
 
 Promises = Callable[[DeviceConfig, Site], Mapping[str, Promise]]
@@ -98,8 +98,7 @@ class PoliciesCheck:
     def _policy(self, name: str) -> Policy | TaskPolicy | None:
         path: KeyPath = (POLICIES, name)
         if not NAME.fullmatch(name):
-            message = "is not a name; use a-z, 0-9, _ and -, at most 63 of them"
-            self.mistakes.append(self._document.mistake(path, message, at_key=True))
+            self.mistakes.append(self._document.mistake(path, NO_NAME, at_key=True))
         section, wrong = validate_at(self._document, path, PolicySection)
         self.mistakes += wrong
         if section is None:
@@ -254,8 +253,8 @@ class PoliciesCheck:
         device = self._devices.get(section.device)
         if device is None:
             if section.device not in self._document.mapping(("devices",)):
-                guess = did_you_mean(section.device, self._devices)
-                message = f"{found(section.device)} is not one of the devices.{guess}".removesuffix(".")
+                what = f"{found(section.device)} is not one of the devices"
+                message = with_guess(what, section.device, self._devices)
                 self.mistakes.append(self._document.mistake((*path, "device"), message))
             return ()
         return self._controllable((*path, "device"), [device])
@@ -269,8 +268,7 @@ class PoliciesCheck:
             return ()
         members = self._groups.get(group)
         if members is None:
-            guess = did_you_mean(group, self._groups)
-            message = f"{found(group)} is not one of the groups.{guess}".removesuffix(".")
+            message = with_guess(f"{found(group)} is not one of the groups", group, self._groups)
             self.mistakes.append(self._document.mistake(where, message))
             return ()
         known = [self._devices[name] for name in members if name in self._devices]

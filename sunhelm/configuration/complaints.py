@@ -8,7 +8,7 @@ from typing import Final
 
 from pydantic_core import ErrorDetails
 
-from sunhelm.configuration.mistakes import did_you_mean, found, listed
+from sunhelm.configuration.mistakes import did_you_mean, found, listed, with_guess
 
 _QUOTED: Final = re.compile(r"'([^']*)'")
 
@@ -66,8 +66,7 @@ def _about_value(kind: str, details: ErrorDetails) -> str:
 
 def not_among(value: object, allowed: Sequence[str]) -> str:
     """Return the sentence for a value that is not one of a few words."""
-    guess = did_you_mean(value, allowed)
-    return f"{found(value)} is not {listed(allowed)}{'.' if guess else ''}{guess}"
+    return with_guess(f"{found(value)} is not {listed(allowed)}", value, allowed)
 
 
 def _kind(value: object) -> str:

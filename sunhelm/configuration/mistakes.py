@@ -80,6 +80,12 @@ def did_you_mean(word: object, allowed: Iterable[str]) -> str:
     return f" Did you mean {found(near)}?" if near else ""
 
 
+def with_guess(sentence: str, word: object, allowed: Iterable[str]) -> str:
+    """Return a sentence, and behind it which of `allowed` may have been meant; alone when none is near."""
+    guess = did_you_mean(word, allowed)
+    return f"{sentence}.{guess}" if guess else sentence
+
+
 def nearest(word: object, allowed: Iterable[str]) -> str:
     """Return which of `allowed` somebody may have meant, whatever the case; empty when none is near."""
     if not isinstance(word, str):

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import BeforeValidator, Discriminator, Field, PlainValidator, Tag
 
-from sunhelm.configuration.mistakes import did_you_mean, found
+from sunhelm.configuration.mistakes import found, with_guess
 from sunhelm.configuration.secrets import SecretFile, SecretVariable
 from sunhelm.configuration.validation import Section
 from sunhelm.devices.amounts import Joules, Seconds, Watts
@@ -22,6 +22,9 @@ from sunhelm.devices.tariffs import Tariff
 
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 """Names of devices and accounts: they become label values and parts of URLs."""
+
+NO_NAME: Final = "is not a name; use a-z, 0-9, _ and -, at most 63 of them"
+"""What is said of a word that is none."""
 
 ANY_PART: Final = ""
 """The key of `units` when one unit id is given for the whole device."""
@@ -32,7 +35,7 @@ _HOST_LABEL: Final = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
 
 def _name(value: object) -> object:
     if isinstance(value, str) and not NAME.fullmatch(value):
-        raise ValueError(f"{found(value)} is not a name; use a-z, 0-9, _ and -, at most 63 of them")
+        raise ValueError(f"{found(value)} {NO_NAME}")
     return value
 
 
@@ -54,8 +57,8 @@ def _zone(value: object) -> ZoneInfo:
             return ZoneInfo(value)
         except (KeyError, ValueError, OSError):
             pass
-    guess = did_you_mean(value, available_timezones())
-    raise ValueError(f"{found(value)} is not a time zone such as Europe/Amsterdam.{guess}".removesuffix("."))
+    what = f"{found(value)} is not a time zone such as Europe/Amsterdam"
+    raise ValueError(with_guess(what, value, available_timezones()))
 
 
 def _host(value: object) -> object:

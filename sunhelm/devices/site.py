@@ -16,13 +16,13 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel
 
 from sunhelm.configuration.document import Document, read_document
-from sunhelm.configuration.mistakes import ConfigurationError, Mistake, did_you_mean, found
+from sunhelm.configuration.mistakes import ConfigurationError, Mistake, did_you_mean, found, with_guess
 from sunhelm.configuration.validation import validate_at, validate_section
 from sunhelm.devices.device_config import DeviceCheck, DeviceConfig, same_devices
 from sunhelm.devices.families import FAMILIES, RegisterFamily, load_family
 from sunhelm.devices.families.spec import FamilySpec
 from sunhelm.devices.registers.map import MapError
-from sunhelm.devices.sections import NAME, Account, DeviceSection, Location, SiteSection
+from sunhelm.devices.sections import NAME, NO_NAME, Account, DeviceSection, Location, SiteSection
 
 Entry = TypeVar("Entry", bound=BaseModel)
 
@@ -189,8 +189,7 @@ class _SiteCheck:
             self._mistakes.append(self._document.mistake((section,), message))
         for name in self._document.mapping((section,)):
             if not NAME.fullmatch(name):
-                message = "is not a name; use a-z, 0-9, _ and -, at most 63 of them"
-                self._mistakes.append(self._document.mistake((section, name), message, at_key=True))
+                self._mistakes.append(self._document.mistake((section, name), NO_NAME, at_key=True))
             yield name
 
     def _entry(self, section: str, name: str, model: type[Entry]) -> Entry | None:
@@ -226,6 +225,6 @@ class _SiteCheck:
     def _check_grid_meter(self, section: SiteSection) -> None:
         names = self._document.mapping(("devices",))
         if section.grid_meter is not None and section.grid_meter not in names:
-            guess = did_you_mean(section.grid_meter, names)
-            message = f"{found(section.grid_meter)} is not one of the devices.{guess}".removesuffix(".")
+            what = f"{found(section.grid_meter)} is not one of the devices"
+            message = with_guess(what, section.grid_meter, names)
             self._mistakes.append(self._document.mistake(("site", "grid_meter"), message))
