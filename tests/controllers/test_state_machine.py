@@ -125,12 +125,12 @@ class Weather(RuleBasedStateMachine):
         self.device = self.fake_device(self.clock)
         self.owner: Value = Limit(7000)
         self.device.export.value = self.owner
+        self.explained: set[Value] = {self.owner}
         self.episodes = dict.fromkeys(LIMITS, self.clock.now - 100.0)
         self.seen_writes = self.seen_orders = 0
         self.clock_task = SetClock()
         self.device.tasks = {"set_clock": self.clock_task}
         self.task_since = self.clock.now - 100.0
-        self.jumped = False
         self.lost_journal = False
         self.set_back = False
         self.start()
@@ -241,6 +241,7 @@ class Weather(RuleBasedStateMachine):
             device="roof", action=Action.LIMIT_EXPORT, parameters={"limit": f"{value.watts:.0f}W"}
         )
         if self.answer(self.people.set_baseline(command), RefusalReason.DEVICE) is not None:
+            self.explained.add(value)
             kept = self.controller.reconcilers["roof"].keeping.of("export_limit")
             if kept.written or self.device.export.value == value:
                 self.owner = value
@@ -338,7 +339,6 @@ class Weather(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([-7200.0, -10.0, 10.0, 7200.0]))
     def the_clock_jumps(self, seconds: float) -> None:
-        self.jumped = True
         self.set_back |= seconds < 0
         self.clock.jumped_s += seconds
         self.reconcile()
@@ -369,6 +369,7 @@ class Weather(RuleBasedStateMachine):
         if value not in kept.written:
             self.owner = value
         self.device.export.value = value
+        self.explained.add(value)
         self.device.export.stale = 0  # else nobody could know that there was another value in between
         self.reconcile()
 
@@ -395,6 +396,12 @@ class Weather(RuleBasedStateMachine):
         self.device.fails = None
         self.device.export.write_fails = TimedOut("late") if late else None
         self.reconcile()
+
+    @invariant()
+    def nothing_is_taken_for_ours_that_never_was_there(self) -> None:
+        """What is kept as written was written, stood there, or is what the owner said."""
+        kept = records.kept_of(self.journal, "SN1").get("export_limit", Kept())
+        assert self.explained.issuperset(set(kept.written) - set(self.device.export.writes))
 
     @invariant()
     def the_budget_is_kept(self) -> None:
