@@ -78,7 +78,7 @@ class ChargingAnswer(Answer):
     mode: Annotated[str, Field(description="off, grid, solar or hybrid: what is in force.")]
     own_mode: Annotated[str, Field(description="What comes back when nobody claims another one.")]
     reason: Annotated[str, Field(description="Why the vehicle is not charged, or not more.")]
-    changes_left: Annotated[int, Field(description="Changes left today for what starts or raises.")]
+    changes_left: Annotated[int, Field(description="Changes left within 24 h, for what starts or raises.")]
     desired_a: Annotated[float | None, Field(description="What it shall be offered, in amperes.")]
     limit_a: Annotated[float | None, Field(description="What it is offered, in amperes.")]
     power_w: Watts
@@ -100,7 +100,7 @@ class DeviceAnswer(Answer):
     states: tuple[StateAnswer, ...]
     failing: Annotated[str, Field(description="Why it cannot be spoken with; empty when it can.")]
     held_until: Annotated[Moment | None, Field(description="Until then alerts make no claims.")]
-    budget_left: Annotated[int, Field(description="Changes of what survives a power cut, left today.")]
+    budget_left: Annotated[int, Field(description="Changes left within 24 h, of what survives a power cut.")]
     limit_lifted_s: Annotated[float, Field(description="How long a watchdog reset has lifted the limit.")]
     charging: Annotated[
         ChargingAnswer | None, Field(description="What is regulated of a charger; null of all else.")

@@ -42,7 +42,7 @@ async def test_a_charger_is_shown_with_its_mode_and_why_it_does_not_charge(charg
         "2.5 of 20 kWh",
     ):
         assert words in text
-    assert "288 changes of the charger left today" in text
+    assert "288 changes of the charger left within 24 h" in text
     assert "ev-mode-hybrid" in text
     assert "ev-mode-grid" not in text
 
