@@ -7,20 +7,18 @@ import ipaddress
 import re
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
 from aiohttp import hdrs, web
-from aiohttp.typedefs import Middleware
+from aiohttp.typedefs import Handler, Middleware
 
 from sunhelm.configuration.secrets import SecretFile, SecretUnavailable
 from sunhelm.service.access import BASIC_CHALLENGE, VISITOR, credentials_of
 from sunhelm.service.listen import ListenAddress
 from sunhelm.service.origin import is_cross_site
 from sunhelm.service.webconfig_file import WebConfigFile
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 OPEN_PATHS: Final = ("/-/healthy", "/-/ready")
 """Paths that tell nothing but whether the process works."""

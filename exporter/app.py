@@ -12,6 +12,7 @@ from typing import Final
 from urllib.parse import SplitResult
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from exporter.debug import debug_page
 from exporter.discovery import target_groups
@@ -98,8 +99,6 @@ class Exporter:
 
 
 EXPORTER: Final = web.AppKey("exporter", Exporter)
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def add_exporter(app: web.Application, exporter: Exporter) -> None:

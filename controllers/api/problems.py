@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from http import HTTPStatus
 from typing import Annotated, Final, NoReturn
 
 from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from controllers.journal.journal import JournalError
@@ -15,8 +16,6 @@ from controllers.people import RefusalReason, Refused
 from sunhelm.configuration.annotations import keys_of, models_at
 from sunhelm.configuration.complaints import complaint
 from sunhelm.configuration.mistakes import found, one_line
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 PROBLEM_JSON: Final = "application/problem+json"
 PREFIX: Final = "/api/v1/"

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler
 
 from controllers.api.openapi import BASE, PATH, openapi
 from controllers.api.operations import Backstage, Operation
 from controllers.api.table import OPERATIONS
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def add_api(app: web.Application, backstage: Backstage) -> None:

@@ -14,7 +14,7 @@ from sunhelm.devices.clock import Deadline
 from sunhelm.devices.device import Device
 from sunhelm.devices.errors import DeviceError
 from sunhelm.devices.links.turns import RuntimeDirectoryError, Turns, runtime_directory
-from sunhelm.devices.sections import Profile
+from sunhelm.devices.registers.register import Profile
 from sunhelm.devices.site import Site, load_site
 from sunhelm.service.check import WRONG
 from sunhelm.service.flags import add_config_flags, add_runtime_flag

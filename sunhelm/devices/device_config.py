@@ -11,7 +11,8 @@ from sunhelm.configuration.complaints import not_among
 from sunhelm.configuration.document import Document
 from sunhelm.configuration.mistakes import Mistake, did_you_mean, found, listed
 from sunhelm.devices.families.spec import FamilySpec, LinkKind
-from sunhelm.devices.sections import ANY_PART, Account, Control, DeviceSection, ExportRange, Profile
+from sunhelm.devices.registers.register import Profile
+from sunhelm.devices.sections import ANY_PART, Account, Control, DeviceSection, ExportRange
 from sunhelm.devices.tariffs import Tariff
 
 

@@ -18,6 +18,7 @@ from sunhelm.configuration.secrets import SecretFile, SecretVariable
 from sunhelm.configuration.validation import Section
 from sunhelm.devices.amounts import Joules, Seconds, Watts
 from sunhelm.devices.families.spec import LinkKind
+from sunhelm.devices.registers.register import Profile
 from sunhelm.devices.tariffs import Tariff
 
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
@@ -103,7 +104,6 @@ Host = Annotated[str, BeforeValidator(_host)]
 Port = Annotated[int, Field(ge=1, le=65535), BeforeValidator(_number)]
 UnitId = Annotated[int, Field(ge=0, le=255), BeforeValidator(_number)]
 Units = Annotated[Mapping[str, Annotated[tuple[UnitId, ...], Field(min_length=1)]], BeforeValidator(_units)]
-Profile = Literal["core", "full"]
 
 
 class Location(Section):

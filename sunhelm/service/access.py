@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from aiohttp import hdrs, web
-from aiohttp.typedefs import Middleware
+from aiohttp.typedefs import Handler, Middleware
 
 from sunhelm.service.passwords import PasswordCheck, TooManyAtOnce
 from sunhelm.service.webconfig_file import WebConfigFile
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 VISITOR: Final = web.RequestKey("visitor", str)
 """Who asks, once it is proven: a user's name, or the name in a client certificate."""

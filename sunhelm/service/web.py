@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Awaitable, Callable
 from typing import Final
 
 import structlog
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
-from aiohttp.typedefs import Middleware
+from aiohttp.typedefs import Handler, Middleware
 
 from sunhelm.service.access import access_control
 from sunhelm.service.health import Health
 from sunhelm.service.listen import ListenAddress
 from sunhelm.service.tls import RereadContext
 from sunhelm.service.webconfig_file import WebConfigFile
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 MOST_BODY_BYTES: Final = 1024 * 1024
 SHUTDOWN_S: Final = 5.0

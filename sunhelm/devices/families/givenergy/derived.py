@@ -27,7 +27,8 @@ from sunhelm.devices.families.givenergy.quantities import (
     UNIT_STORED,
     UNIT_STORED_MEASURED,
 )
-from sunhelm.devices.families.givenergy.told import Told, Values
+from sunhelm.devices.families.givenergy.told import Told
+from sunhelm.devices.families.register_source import Values
 from sunhelm.devices.guards import MOST_JOULES, CounterGuard
 from sunhelm.devices.quantities import CATALOGUE
 from sunhelm.devices.reading import Sample

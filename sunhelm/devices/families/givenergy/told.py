@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from sunhelm.devices.families.givenergy.models import Model
+from sunhelm.devices.families.register_source import Values
 
 _MODULE_VOLTAGE: Final = 76.8
 _USABLE: Final = 0.9
-
-Values = Mapping[str, Mapping[str, float | str]]
-"""Numbers in base units, and texts, by part and register."""
 
 
 @dataclass(frozen=True, slots=True)

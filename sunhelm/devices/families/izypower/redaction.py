@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from sunhelm.devices.families.izypower.bodies import Json
+
 _SERIALS: Final = frozenset(("sn", "serialNumber", "deviceSn", "deviceSN"))
 _IDS: Final = frozenset(("stationsId", "deviceId", "powerId"))
 _KEPT: Final = frozenset(
@@ -52,8 +54,6 @@ _WORDS: Final[Mapping[str, re.Pattern[str]]] = {
     "softwareVersion": re.compile(r"[vV]?[0-9]+(\.[0-9A-Za-z-]{1,8})+"),
 }
 """Texts of some members that are harmless beyond that."""
-
-Json = Mapping[str, object]
 
 
 @dataclass(slots=True)
