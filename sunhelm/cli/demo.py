@@ -278,7 +278,7 @@ class Demo:
     def _control_directions(self, controller: int) -> Iterator[str]:
         url = f"http://localhost:{controller}"
         if self.ports.prometheus is not None and self.ports.alertmanager is not None:
-            yield "Early in the afternoon of the simulated day, sending energy to the grid begins to cost money."
+            yield "Early in the afternoon of the simulated day it begins to cost money to export."
             yield f"A minute of yours later the export is limited to nothing: see {url}"
         sunhelm = _as_typed(_command("sunhelm"))
         where = "" if controller == CONTROLLER_PORT else f" --controller.url={url}"
