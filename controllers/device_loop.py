@@ -14,7 +14,6 @@ import structlog
 from controllers.evcharging.regulator import Regulator
 from controllers.states.reconcile import Reconciler
 from sunhelm.devices.clock import Clock
-from sunhelm.devices.control import Value
 
 _log = structlog.get_logger(__name__)
 
@@ -63,8 +62,7 @@ class DeviceLoop:
         """Go on until cancelled."""
         while True:
             self._woken.clear()
-            asked = self.reconciler.values
-            await self._sleep(await _whole(self.once()), asked)
+            await self._sleep(await _whole(self.once()))
 
     async def once(self) -> float | None:
         """Do all that is due; return after how many seconds to look again, None when not before woken."""
@@ -83,7 +81,7 @@ class DeviceLoop:
             _log.exception("device_loop_failed", device=self.reconciler.device.name)
             return self.reconciler.failed()
 
-    async def _sleep(self, wait_s: float | None, asked: dict[str, Value | None]) -> None:
+    async def _sleep(self, wait_s: float | None) -> None:
         """Wait so long, or until something else is asked than before."""
         timer = None if wait_s is None else asyncio.ensure_future(self._clock.sleep(wait_s))
         try:
@@ -96,15 +94,15 @@ class DeviceLoop:
                     woken.cancel()
                 if self._woken.is_set():
                     self._woken.clear()
-                    if self._has_news(asked):
+                    if self._has_news():
                         return
         finally:
             if timer is not None:
                 timer.cancel()
 
-    def _has_news(self, asked: dict[str, Value | None]) -> bool:
+    def _has_news(self) -> bool:
         reconciler = self.reconciler
-        return reconciler.values != asked or reconciler.owes or any(errand.is_due for errand in self.errands)
+        return reconciler.has_news or reconciler.owes or any(errand.is_due for errand in self.errands)
 
 
 async def _whole(looking: Coroutine[None, None, float | None]) -> float | None:

@@ -74,6 +74,7 @@ class Reconciler:
         self._time = time
         self._failures = 0
         self._leaving = False
+        self._heeded: dict[str, Value] = {}
 
     @property
     def statuses(self) -> dict[str, Status]:
@@ -89,6 +90,11 @@ class Reconciler:
     def values(self) -> dict[str, Value | None]:
         """What is asked of each state now."""
         return {state: demand.value for state, demand in self._asked().items()}
+
+    @property
+    def has_news(self) -> bool:
+        """Whether something else is asked than what the device was last brought to."""
+        return _wanted(self._asked()) != self._heeded
 
     def heed(self) -> None:
         """Tell of a fail-safe as soon as it is in force or ends; the device is not asked for that."""
@@ -114,6 +120,7 @@ class Reconciler:
         JournalError when the journal took something not; the other states are looked after then.
         """
         demands = self._asked()
+        self._heeded = _wanted(demands)
         if not self._concerned(demands):
             return None
         error: DeviceError | None = None
@@ -122,8 +129,9 @@ class Reconciler:
             async with self.hands, self.device.turn(Deadline.after(EXCHANGE_S, self._clock)):
                 await self.keeping.identify(self._clock)
                 for state, handle in self.device.handles.items():
+                    demand = self._heed(state)
                     try:
-                        error = await self._try(handle, demands.get(state, Demand())) or error
+                        error = await self._try(handle, demand) or error
                     except JournalError as raised:
                         unnoted = raised  # another state may be one to give back all the same
                     if isinstance(error, Unreachable | Busy | Asleep):
@@ -182,6 +190,15 @@ class Reconciler:
         self._failures += 1
         return min(FIRST_RETRY_S * 2.0 ** min(self._failures - 1, 10), WATCH_S)
 
+    def _heed(self, state: str) -> Demand:
+        """Return what is asked of a state now: the turn may have been long in coming."""
+        demand = self._asked().get(state, Demand())
+        if demand.value is None:
+            self._heeded.pop(state, None)
+        else:
+            self._heeded[state] = demand.value
+        return demand
+
     def _concerned(self, demands: Mapping[str, Demand]) -> bool:
         return self.keeping.holds or any(demand.value is not None for demand in demands.values())
 
@@ -232,3 +249,8 @@ class Reconciler:
             self.settling.note(handle, demand, UNKNOWN)
             return error
         return None
+
+
+def _wanted(demands: Mapping[str, Demand]) -> dict[str, Value]:
+    """Return what is asked for, of each state that anything is asked of."""
+    return {state: demand.value for state, demand in demands.items() if demand.value is not None}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,20 @@ from controllers.device_loop import DeviceLoop
 from controllers.journal import records
 from controllers.journal.journal import Journal
 from controllers.journal.records import Kept
+from sunhelm.devices.clock import Deadline
 from sunhelm.devices.control import UNKNOWN, UNLIMITED, Charge, Limit, Proof, Rung, SelfConsumption, Storage
 from sunhelm.devices.errors import Rejected, TimedOut, Unreachable
+
+
+@dataclass
+class Overheard:
+    """A device, asked who it is by way of a test."""
+
+    device: Any
+    identify: Callable[[Deadline], Any]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.device, name)
 
 
 async def test_without_anything_asked_or_owed_the_device_is_left_alone(bench: Any) -> None:  # S1, S3
@@ -109,6 +121,29 @@ async def test_something_else_is_written_at_once_although_the_last_was_never_sho
     assert len(export.writes) == written, "the same one waits"
     await bench.ask(Limit(500))
     assert export.value == Limit(500)
+
+
+async def test_what_nobody_asks_any_more_when_the_turn_comes_is_not_written(
+    clock: Any, device: Any, make_bench: Any, tmp_path: Path
+) -> None:  # S2
+    async def released_meanwhile(deadline: Deadline) -> str:
+        bench.demands["export_limit"] = Demand(None)
+        return str(await device.identify(deadline))
+
+    bench = make_bench(clock, Overheard(device, released_meanwhile), tmp_path / "waits")
+    await bench.ask(Limit(0))
+    assert (device.export.writes, bench.reconciler.has_news) == ([], False)
+    bench.journal.close()
+
+
+async def test_what_was_asked_between_two_looks_is_news(bench: Any) -> None:
+    export = bench.device.export
+    assert not bench.reconciler.has_news
+    export.after_write = lambda: bench.demands.update(export_limit=Demand(None))
+    await bench.ask(Limit(0))
+    assert bench.reconciler.has_news, "released while it was written"
+    await bench.reconciler.reconcile()
+    assert (export.value, bench.reconciler.has_news) == (UNLIMITED, False)
 
 
 @pytest.mark.parametrize("slip", [UNLIMITED, Limit(100), Limit(9000)], ids=str)
