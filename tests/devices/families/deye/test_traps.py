@@ -43,6 +43,21 @@ async def test_a_battery_that_is_more_than_full_is_not_believed(play: Any, read:
     assert "holding 588 battery_1_state_of_charge" in [held.source for held in told.held]
 
 
+@pytest.mark.parametrize("kind", ["three_phase_lv", "three_phase_hv"])
+async def test_a_second_battery_is_there_where_it_has_a_voltage(play: Any, read: Any, kind: str) -> None:
+    inverter = await play(kind)
+    inverter.face._written.update({589: 57, 593: 0, 594: 0, 595: 0, 596: 1215})
+    told = await read(inverter)
+    batteries = {labels for (name, labels) in told.values if name.startswith("solar_battery_unit_")}
+    assert {labels[0] for labels in batteries} == {"1"}
+    assert ("solar_battery_state_of_charge_ratio", ()) in told.values
+    inverter.face._written[593] = 5216
+    told = await read(inverter)
+    assert ("solar_battery_unit_voltage_volts", ("2",)) in told.values
+    assert told.values["solar_battery_unit_state_of_charge_ratio", ("2",)] == pytest.approx(0.57)
+    assert ("solar_battery_state_of_charge_ratio", ()) not in told.values
+
+
 async def test_a_battery_with_more_than_a_third_above_the_rated_power_is_not_believed(
     play: Any, read: Any
 ) -> None:
