@@ -97,8 +97,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(words: Sequence[str]) -> int:
     chosen = next((word for word in words if not word.startswith("-")), None)
     subcommand = load(chosen) if chosen in COMMANDS else None
-    parser = _parser(chosen, subcommand)
-    arguments = parser.parse_args([_NEGATIVE.sub(r" \g<0>", word) for word in words])
+    parser, command = _parsers(chosen, subcommand)
+    arguments, unknown = parser.parse_known_args([_NEGATIVE.sub(r" \g<0>", word) for word in words])
+    if unknown:
+        command.error(f"unrecognized arguments: {' '.join(map(str.strip, unknown))}")
     if subcommand is None:
         parser.print_help(sys.stderr)
         return _WRONG_USE
@@ -114,7 +116,10 @@ def load(name: str) -> Subcommand:
     return cast("Subcommand", importlib.import_module(f"sunhelm.cli.{name}"))
 
 
-def _parser(chosen: str | None, subcommand: Subcommand | None) -> argparse.ArgumentParser:
+def _parsers(
+    chosen: str | None, subcommand: Subcommand | None
+) -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
+    """Return what takes the whole line, and what takes the words of the subcommand."""
     through = {name: text for texts in CONTROL.values() for name, text in texts.items()}
     listed = f"{_listed(SUBCOMMANDS)}\ncommands through a running controller:\n{_listed(through)}"
     parser = argparse.ArgumentParser(
@@ -137,12 +142,13 @@ def _parser(chosen: str | None, subcommand: Subcommand | None) -> argparse.Argum
         guess = f" Did you mean {near[0]}?" if near else ""
         parser.error(f"{chosen!r} is not a command; there are {', '.join(COMMANDS)}.{guess}")
     commands = parser.add_subparsers(metavar="COMMAND", help=argparse.SUPPRESS)
-    if chosen is not None and subcommand is not None:
-        command = commands.add_parser(
-            chosen, prog=f"sunhelm {chosen}", description=_sentence(COMMANDS[chosen]), allow_abbrev=False
-        )
-        subcommand.add_arguments(command)
-    return parser
+    if chosen is None or subcommand is None:
+        return parser, parser
+    command = commands.add_parser(
+        chosen, prog=f"sunhelm {chosen}", description=_sentence(COMMANDS[chosen]), allow_abbrev=False
+    )
+    subcommand.add_arguments(command)
+    return parser, command
 
 
 def _listed(texts: Mapping[str, str]) -> str:

@@ -91,6 +91,19 @@ def test_the_exit_status_is_the_subcommands(monkeypatch: pytest.MonkeyPatch) -> 
     assert main(["check", "--number=7"]) == 7
 
 
+@pytest.mark.parametrize("words", [["--nmber=7"], ["--number=7", "-1W"], ["--number=7", "more"]])
+def test_what_a_subcommand_does_not_know_is_answered_with_what_it_knows(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    monkeypatch.setattr(command, "load", lambda name: Fake())
+    with pytest.raises(SystemExit) as ended:
+        main(["check", *words])
+    assert ended.value.code == 2
+    usage, error = capsys.readouterr().err.splitlines()
+    assert usage == "usage: sunhelm check [-h] [--number NUMBER]"
+    assert error == f"sunhelm check: error: unrecognized arguments: {words[-1]}"
+
+
 def test_an_interrupt_ends_quietly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(command, "load", lambda name: Fake(KeyboardInterrupt()))
     assert main(["check"]) == 130
