@@ -62,6 +62,10 @@ class Ended(Exception):
         self.outcome = outcome
 
 
+class CalledOff(Exception):
+    """Nobody wants a task any more that has not begun; that is in the journal already."""
+
+
 class TaskErrand:
     """The tasks of one device, in the order in which they were asked for."""
 
@@ -102,12 +106,16 @@ class TaskErrand:
         """Do one task. Raises DeviceError only when it could not begin."""
         try:
             result = await self._done(task)
+        except CalledOff:
+            return
         except Ended as error:
             await self._end(task, error.outcome, str(error))
         else:
             await self._end(task, TaskOutcome.DONE, result=result)
 
     async def _done(self, task: Task) -> str:
+        if not self._book.ledger.tasks[task.key].open:
+            raise CalledOff
         match task.action:
             case Action.CREATE_SCHEDULE:
                 return await self._create_schedule(task)
@@ -225,11 +233,16 @@ class TaskErrand:
         await self._book.change(lambda ledger: replace(ledger, plans=change(ledger.plans)))
 
     async def _begin(self, task: Task) -> None:
-        self._begun.add(task.key)
+        """Note that a task begins. Raises CalledOff: the turn for it may have been long in coming."""
         now = self._book.time.now()
-        await self._book.change(
-            lambda ledger: replace(ledger, tasks=tasks.begun(ledger.tasks, task.key, now))
-        )
+
+        def begin(ledger: Ledger) -> Ledger:
+            if not ledger.tasks[task.key].open:
+                raise CalledOff
+            return replace(ledger, tasks=tasks.begun(ledger.tasks, task.key, now))
+
+        self._begun.add(task.key)
+        await self._book.change(begin)
 
     async def _end(self, task: Task, outcome: TaskOutcome, reason: str = "", *, result: str = "") -> None:
         now = self._book.time.now()

@@ -122,6 +122,38 @@ async def test_a_resolved_alert_asks_for_nothing(home: Any, clock_task: Once) ->
     assert home.people.tasks() == ()
 
 
+@dataclass
+class Late:
+    """A device whose turn is long in coming: `meanwhile` happens."""
+
+    device: Any
+    meanwhile: Callable[[], Any]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.device, name)
+
+    async def identify(self, deadline: Deadline) -> str:
+        await self.meanwhile()
+        return str(await self.device.identify(deadline))
+
+
+async def test_what_is_called_off_while_it_waits_for_its_turn_is_not_done(
+    make_household: Any, clock: Any, device: Any, clock_task: Once, tmp_path: Path
+) -> None:  # W1
+    async def resolved() -> None:
+        await home.controller.inbox.accept([replace(drift, status=Status.RESOLVED, ends_at=clock.time())])
+        await home.controller.judge()
+
+    tasks = {"drift": policy(), "again": replace(policy(), name="again")}
+    home = make_household(clock, Late(device, resolved), tmp_path / "late", tasks=tasks)
+    drift = home.alert("Drift")
+    await home.deliver(drift)
+
+    assert clock_task.runs == 0
+    assert outcomes(home) == [("refused", "resolved")] * 2
+    home.journal.close()
+
+
 async def test_a_device_that_is_away_does_it_later_and_not_for_ever(home: Any, clock_task: Once) -> None:
     home.device.fails = Unreachable("off")
     await home.deliver(home.alert("Drift"))
