@@ -127,5 +127,6 @@ def promise(key: str, writable: Writable) -> Promise:
         meters_grid=writable.meters_grid,
         in_steps=writable.in_steps,
         limits=writable.limits,
+        unit=writable.unit,
         doubts=writable.doubts,
     )

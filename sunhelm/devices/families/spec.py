@@ -291,6 +291,7 @@ class Writable(_Model):
     again.
     What is `blind` cannot be read at all, only seen to work once it was told.
     `registers` are those that it commands, as "part.register": they are no settings of their own.
+    `unit` is the base unit of a number that is `set`, empty where it has none.
     `in_steps` is whether a command is a sequence that may be cut short.
     `meters_grid` is whether a limiter of the export measures at the grid point itself, `limits` whether what
     is `set` is a limit in watts and no mere number.
@@ -317,6 +318,7 @@ class Writable(_Model):
     meters_grid: bool = True
     in_steps: bool = False
     limits: bool = False
+    unit: str | None = None
     doubts: str = ""
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from sunhelm.devices.families import FAMILIES, load_family
+from sunhelm.devices.families.control import promise
+from sunhelm.devices.units import BASE_UNITS
 
 
 @pytest.mark.parametrize("name", FAMILIES)
@@ -24,3 +26,14 @@ def test_what_the_device_lets_go_by_itself_says_after_what_time_and_is_renewed_b
         if each.rung == "A" and each.reverts is not None:
             assert each.renew is not None, key
             assert each.renew <= each.reverts / 3 + 1e-9, key
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_every_setting_says_in_which_unit_it_is_set(name: str) -> None:
+    """Else 50% of a power is read as half a watt, and written as none."""
+    bases = {conversion.base for conversion in BASE_UNITS.values()}
+    spec = load_family(name).spec
+    for key, each in spec.controls.items():
+        if "set" in each.actions:
+            assert each.unit == "" or each.unit in bases, key
+            assert promise(key, each).unit == each.unit
