@@ -40,26 +40,31 @@ async def _devices(talk: Talk) -> int:
         (
             device["name"],
             state["key"],
-            state["desired"],
-            state["written"],
-            state["observed"],
-            state["baseline"],
+            *("" if state[word] == "nothing" else state[word] for word in _WORDS),
             moment(state["observed_at"]),
             _about(device, state),
         )
         for device in told["devices"]
-        for state in device["states"] or [_NO_STATE]
+        for state in [state for state in device["states"] if _is_told(state)] or [_NO_STATE]
     ]
     head = ("DEVICE", "STATE", "DESIRED", "WRITTEN", "OBSERVED", "YOURS", "AT", "")
     talk.tell(told, table(head, rows, "No device may be commanded."))
     return 0
 
 
+_WORDS: Final = ("desired", "written", "observed", "baseline")
+
 _NO_STATE: Final[Json] = {
-    **dict.fromkeys(("key", "desired", "written", "observed", "baseline", "observed_at", "stands_back"), ""),
+    **dict.fromkeys(("key", *_WORDS, "observed_at", "stands_back"), ""),
     "differs_since": None,
     "fail_safe": False,
 }
+
+
+def _is_told(state: Json) -> bool:
+    """Whether there is anything to say of a state; a setting that was written once is known for good."""
+    said = any(state[word] not in ("", "nothing", "unknown") for word in _WORDS)
+    return said or bool(state["stands_back"]) or bool(state["fail_safe"])
 
 
 def _about(device: Json, state: Json) -> str:

@@ -50,6 +50,17 @@ def test_devices_tell_what_is_wrong_with_them(run: Run, controller: Any) -> None
     assert "export_limit" in run("devices", "roof")[1]
 
 
+def test_a_state_of_which_nothing_is_known_is_left_out(run: Run, controller: Any) -> None:
+    (device,) = controller.answers["GET", "/devices"]["devices"]
+    (state,) = device["states"]
+    unsaid = {**state, **dict.fromkeys(("desired", "written", "baseline"), "nothing")}
+    states = [{**unsaid, "key": "mode"}, {**unsaid, "key": "setting:x", "observed": "unknown"}]
+    controller.answers["GET", "/devices"] = {"devices": [{**device, "states": states}]}
+
+    (line,) = run("devices")[1].splitlines()[1:]
+    assert line.split()[:7] == ["roof", "mode", "-", "-", "limit", "0W", "-"]
+
+
 def test_a_claim_is_released_and_all_of_a_device(run: Run, controller: Any) -> None:
     claim = controller.answers["GET", "/claims"]["claims"][0]
     released = {**claim, "ended": "released"}
