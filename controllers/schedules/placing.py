@@ -82,6 +82,9 @@ class ScheduleErrand:
 
     async def _look_after(self, plan: Planned) -> None:
         """Bring one further. Raises DeviceError when the device cannot be spoken with."""
+        plan = self._book.ledger.plans[plan.id]  # the turn may have been long in coming
+        if not _wants(plan, self._book.clock.time()):
+            return
         native = self._device.schedules
         if plan.kept is not None:
             await self._look_at_charge(plan)
@@ -108,6 +111,8 @@ class ScheduleErrand:
             await self._fail(plan, str(error))
             return
         await self._change(lambda plans: schedules.placing(plans, plan.id))
+        if self._book.ledger.plans[plan.id].stage is not Stage.PLACING:
+            return
         try:
             key = await native.create(plan.schedule, plan.id, self._deadline())
         except ValueError as error:

@@ -122,8 +122,11 @@ def reached(plans: Plans, gone: str) -> Plans:
 
 
 def placing(plans: Plans, name: str) -> Plans:
-    """Return the schedules when one is about to be placed."""
-    return {**plans, name: replace(plans[name], stage=Stage.PLACING)}
+    """Return the schedules when one is about to be placed, unless somebody has deleted it meanwhile."""
+    plan = plans[name]
+    if plan.stage is not Stage.PLANNED:
+        return plans
+    return {**plans, name: replace(plan, stage=Stage.PLACING)}
 
 
 def placed(plans: Plans, name: str, key: str) -> Plans:

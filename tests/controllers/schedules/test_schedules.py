@@ -300,6 +300,56 @@ async def test_a_deleted_one_ends_at_once(household: Any, kind: str) -> None:
     assert (await household.people.delete_schedule(made.id)).state == "deleted"
 
 
+@dataclass
+class Late:
+    """A device whose turn is long in coming, or whose clock is long in being read: `meanwhile` happens."""
+
+    device: Any
+    meanwhile: Callable[[], Any]
+    at_the_clock: bool
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.device, name)
+
+    async def identify(self, deadline: Deadline) -> str:
+        if not self.at_the_clock:
+            await self.meanwhile()
+        return str(await self.device.identify(deadline))
+
+    @property
+    def tasks(self) -> dict[str, Any]:
+        return {"set_clock": LateClock(meanwhile=self.meanwhile)} if self.at_the_clock else {}
+
+
+@dataclass
+class LateClock(SetClock):
+    """A clock that is right."""
+
+    meanwhile: Callable[[], Any] = field(kw_only=True)
+
+    async def offset(self, deadline: Deadline) -> float:
+        await self.meanwhile()
+        return 0.0
+
+
+@pytest.mark.parametrize("at_the_clock", [False, True])
+async def test_one_that_is_deleted_while_the_device_is_awaited_is_not_placed(
+    make_household: Any, clock: Any, device: Any, tmp_path: Path, at_the_clock: bool
+) -> None:
+    async def deleted() -> None:
+        await home.people.delete_schedules("roof")
+
+    device.schedules = Slots()
+    home = make_household(clock, Late(device, deleted, at_the_clock), tmp_path / "late")
+    made = await home.people.create_schedule(schedule("12:00", duration="2h"))
+    for _ in range(3):
+        await home.step(60)
+
+    assert (device.schedules.made, device.schedules.there) == (0, {})
+    assert (await home.people.delete_schedule(made.id)).state == "deleted"
+    home.journal.close()
+
+
 async def test_a_released_claim_of_a_schedule_deletes_it(household: Any) -> None:
     await household.people.create_schedule(schedule(duration="2h"))
     await household.step()
