@@ -50,6 +50,8 @@ def value(face: DeyeFace, registers: RegisterMap, name: str) -> float:
         number = high << 16 | words[0]
         number -= (1 << 32) if signed and number >> 31 else 0
         return codec.value(register, number)
+    if 0 in register.absent and not any(words):
+        return 0.0  # what the map takes for a string that is not there
     found = codec.plain_value(register, words)
     assert isinstance(found, float), name
     return found

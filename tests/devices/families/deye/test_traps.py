@@ -43,6 +43,20 @@ async def test_a_battery_that_is_more_than_full_is_not_believed(play: Any, read:
     assert "holding 588 battery_1_state_of_charge" in [held.source for held in told.held]
 
 
+@pytest.mark.parametrize("kind", ["three_phase_lv", "three_phase_hv", "single_phase", "string", "micro"])
+async def test_a_string_that_has_no_voltage_is_not_there(play: Any, read: Any, kind: str) -> None:
+    """Inputs that a model does not have read 0; that it is night, the first two tell."""
+    inverter = await play(kind)
+    addresses = (676, 678, 680, 682) if kind.startswith("three") else (109, 111, 113, 115)
+    inverter.face._written.update(zip(addresses, (0, 3300, 2900, 0), strict=True))
+    told = await read(inverter, profile="full")
+    strings = {
+        labels: v for (name, labels), v in told.values.items() if name == "solar_pv_string_voltage_volts"
+    }
+    assert strings == {("1",): 0.0, ("2",): pytest.approx(330.0), ("3",): pytest.approx(290.0)}
+    assert ("solar_pv_string_power_watts", ("4",)) not in told.values
+
+
 @pytest.mark.parametrize("kind", ["three_phase_lv", "three_phase_hv"])
 async def test_a_second_battery_is_there_where_it_has_a_voltage(play: Any, read: Any, kind: str) -> None:
     inverter = await play(kind)
