@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Final
 
 from sunhelm.devices.clock import SYSTEM_CLOCK, Clock, Deadline
 from sunhelm.devices.device_config import DeviceConfig
@@ -22,10 +21,7 @@ from sunhelm.devices.links import Turns
 from sunhelm.devices.reader import Reader
 from sunhelm.devices.reading import Reading
 from sunhelm.devices.site import Site, load_site
-from sunhelm.devices.sun import sun_elevation
-
-_DARK_BELOW: Final = 3.0
-"""Inverters switch off while the sun is still a little above the horizon, in degrees."""
+from sunhelm.devices.sun import is_dark
 
 
 class Device:
@@ -75,9 +71,7 @@ class Device:
 
     def _is_dark(self, unix_time: float) -> bool:
         location = self._site.location
-        if location is None:
-            return False
-        return sun_elevation(unix_time, location.latitude, location.longitude) < _DARK_BELOW
+        return location is not None and is_dark(unix_time, location.latitude, location.longitude)
 
 
 @asynccontextmanager

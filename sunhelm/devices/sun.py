@@ -8,6 +8,9 @@ from typing import Final
 _J2000: Final = 946_728_000.0
 """Unix time of 2000-01-01 12:00 UTC."""
 
+_DARK_BELOW: Final = 3.0
+"""Inverters switch off while the sun is still a little above the horizon, in degrees."""
+
 
 def sun_elevation(unix_time: float, latitude: float, longitude: float) -> float:
     """Return the height of the sun's centre over the horizon, in degrees, without refraction.
@@ -32,3 +35,8 @@ def sun_elevation(unix_time: float, latitude: float, longitude: float) -> float:
             + math.cos(here) * math.cos(declination) * math.cos(hour_angle)
         )
     )
+
+
+def is_dark(unix_time: float, latitude: float, longitude: float) -> bool:
+    """Whether the sun is too low for an inverter to work; degrees north and east are positive."""
+    return sun_elevation(unix_time, latitude, longitude) < _DARK_BELOW

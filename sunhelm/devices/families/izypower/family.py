@@ -27,7 +27,7 @@ from sunhelm.devices.families.json_values import JsonMap
 from sunhelm.devices.families.shapes import objects
 from sunhelm.devices.families.source import Fetched, Group, Setting
 from sunhelm.devices.quantities import CATALOGUE
-from sunhelm.devices.reading import Held, Outcome, Sample
+from sunhelm.devices.reading import Guard, Held, Outcome, Sample
 
 if TYPE_CHECKING:
     from sunhelm.devices.device_config import DeviceConfig
@@ -242,4 +242,4 @@ class IzypowerSource:
 def _is_void(said: Iterable[Sample | Held]) -> bool:
     """Whether a document has no place for any value, or only values that say that they are not there."""
     held = [item for item in said if isinstance(item, Held)]
-    return not held or any(item.guard == "sentinel" for item in held)
+    return not held or any(item.guard is Guard.SENTINEL for item in held)

@@ -25,8 +25,8 @@ from sunhelm.devices.families.spec import FamilySpec
 from sunhelm.devices.links.answers import utc
 from sunhelm.devices.links.http import quoted
 from sunhelm.devices.quantities import CATALOGUE
-from sunhelm.devices.reading import Held, Outcome, Sample
-from sunhelm.devices.sun import sun_elevation
+from sunhelm.devices.reading import Guard, Held, Outcome, Sample
+from sunhelm.devices.sun import is_dark
 
 if TYPE_CHECKING:
     from sunhelm.devices.device_config import DeviceConfig
@@ -38,9 +38,6 @@ _OLD_S: Final = 300.0
 
 _AHEAD_S: Final = 300.0
 """So far ahead of the cloud's clock that of an inverter may be."""
-
-_DARK_BELOW: Final = 3.0
-"""An inverter without a battery sleeps while the sun stands lower than this, in degrees."""
 
 
 class Family(CloudFamily[Cloud]):
@@ -213,7 +210,7 @@ class RedbackSource:
     def _said(self, group: str, data: object) -> list[Sample | Held]:
         said = list(self.values.samples(group, data, self.config))
         if not any(isinstance(item, Sample) for item in said) and not any(
-            isinstance(item, Held) and item.guard == "sentinel" for item in said
+            isinstance(item, Held) and item.guard is Guard.SENTINEL for item in said
         ):
             raise Malformed(f"{self.path(group)}: none of the values that {group} has")
         return said
@@ -249,10 +246,9 @@ class RedbackSource:
         text = f"the inverter last told its cloud anything {age_s / 60:.0f} min ago"
         if status in ("OK", "Offline", "Fault"):
             text += f"; the cloud calls it {status}"
-        if self.nature.is_grid_tie and self.nature.location is not None:
-            latitude, longitude = self.nature.location
-            if sun_elevation(now, latitude, longitude) < _DARK_BELOW:
-                raise Asleep(text)
+        location = self.nature.location
+        if self.nature.is_grid_tie and location is not None and is_dark(now, *location):
+            raise Asleep(text)
         raise Unreachable(text)
 
     async def _static(self, place: Place, deadline: Deadline) -> Document:

@@ -28,6 +28,7 @@ from sunhelm.devices.families.sessy.dongle import (
     SETPOINT,
     address,
     kind_of,
+    known_serial,
     sign_in,
 )
 from sunhelm.devices.families.sessy.settings import (
@@ -179,10 +180,7 @@ class Restart:
 async def _serial(desk: Desk, account: Account | None, deadline: Deadline) -> str:
     """Return the serial of the dongle. Raises Rejected when it is another one than the site file says."""
     _, serial = await kind_of(desk.link, account, deadline)
-    wanted = desk.config.serial
-    if wanted is not None and serial and serial != wanted.upper():
-        raise Rejected(f"{desk.config.name}: is another dongle than {wanted}, which the site file says")
-    return serial or f"sessy@{desk.config.host}"
+    return known_serial(desk.config, serial) or f"sessy@{desk.config.host}"
 
 
 async def _state_of_charge(desk: Desk, deadline: Deadline) -> float:

@@ -114,6 +114,14 @@ async def newest(link: HttpLink, paths: tuple[str, ...], deadline: Deadline) -> 
     return None
 
 
+def known_serial(config: DeviceConfig, serial: str) -> str:
+    """Return the serial of a dongle, empty where it tells none. Raises Rejected where another is wanted."""
+    wanted = config.serial
+    if wanted is not None and serial and serial != wanted.upper():
+        raise Rejected(f"{config.name}: is another dongle than {wanted}, which the site file says")
+    return serial
+
+
 async def kind_of(link: HttpLink, account: Account | None, deadline: Deadline) -> tuple[Kind, str]:
     """Return which kind of dongle answers, and its serial.
 

@@ -13,7 +13,16 @@ from sunhelm.devices.errors import Busy, DeviceError, Malformed, Rejected
 from sunhelm.devices.families.base import Surroundings
 from sunhelm.devices.families.json_family import JsonFamily
 from sunhelm.devices.families.json_values import JsonMap
-from sunhelm.devices.families.sessy.dongle import SETTINGS, TARGET, Kind, address, kind_of, newest, sign_in
+from sunhelm.devices.families.sessy.dongle import (
+    SETTINGS,
+    TARGET,
+    Kind,
+    address,
+    kind_of,
+    known_serial,
+    newest,
+    sign_in,
+)
 from sunhelm.devices.families.sessy.schedule import OFFERS, schedule_samples
 from sunhelm.devices.families.source import Fetched, Group, Setting, Source
 from sunhelm.devices.links.http import HttpLink
@@ -85,10 +94,7 @@ class SessySource:
         """Find out which kind of dongle it is."""
         if self.kind is None:
             kind, serial = await kind_of(self.link, self.account, deadline)
-            wanted = self.config.serial
-            if wanted is not None and serial and serial != wanted.upper():
-                raise Rejected(f"it is another dongle than {wanted}, which the site file says")
-            self.kind, self.serial = kind, serial
+            self.kind, self.serial = kind, known_serial(self.config, serial)
 
     def groups(self) -> Sequence[Group]:
         if self.kind is None:
