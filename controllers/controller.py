@@ -39,7 +39,7 @@ from controllers.tasks.daily import with_daily_tasks
 from controllers.tasks.errands import TaskErrand
 from controllers.tasks.watchdog import WatchdogReset
 from controllers.views import cause
-from sunhelm.devices.clock import SYSTEM_CLOCK, Clock
+from sunhelm.devices.clock import SYSTEM_CLOCK, Clock, sleep_unless
 from sunhelm.devices.control import UNLIMITED, Action, ControlledDevice, Limit, PowerLimit, Storage
 from sunhelm.devices.device_config import DeviceConfig
 from sunhelm.devices.site import Site
@@ -241,15 +241,7 @@ class Controller:
     async def _until_next_poll(self, every_s: float) -> None:
         """Wait so long, or until a delivery comes; never without a pause."""
         await self.clock.sleep(min(every_s, TICK_S))
-        waiting = {
-            asyncio.ensure_future(self.clock.sleep(max(0.0, every_s - TICK_S))),
-            asyncio.ensure_future(self._delivered.wait()),
-        }
-        try:
-            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for each in waiting:
-                each.cancel()
+        await sleep_unless(self._delivered, every_s - TICK_S, self.clock)
 
     def _start_polling(self) -> None:
         every_s = self.policies.poll_s

@@ -36,7 +36,7 @@ from controllers.states.reconcile import Reconciler
 from controllers.states.settling import Lent
 from controllers.steady import SteadyTime
 from sunhelm.devices.charging import ChargerState, EvCharger, Order
-from sunhelm.devices.clock import Clock, Deadline
+from sunhelm.devices.clock import Clock, Deadline, sleep_unless
 from sunhelm.devices.control import CurrentLimits, Mode
 from sunhelm.devices.errors import DeviceError
 
@@ -184,7 +184,7 @@ class Regulator:
                 await self.once()
             except Exception:  # noqa: BLE001 - no fault of one charger ends the regulation
                 _log.exception("charging_failed", device=self.name)
-            await self._wait(self.terms.period_s - (clock.monotonic() - began))
+            await sleep_unless(self._woken, self.terms.period_s - (clock.monotonic() - began), clock)
 
     async def once(self) -> None:
         """Look, decide, and write what is decided. DeviceErrors end in `shown`. Raises JournalError."""
@@ -215,18 +215,6 @@ class Regulator:
         """Close where the readings come from."""
         if self._readings is not None:
             await self._readings.close()
-
-    async def _wait(self, seconds: float) -> None:
-        clock = self._surroundings.clock
-        waiting = {
-            asyncio.ensure_future(clock.sleep(max(0.0, seconds))),
-            asyncio.ensure_future(self._woken.wait()),
-        }
-        try:
-            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for each in waiting:
-                each.cancel()
 
     async def _house(self) -> House | None:
         """Return what the house says now; None when it says nothing that can be."""

@@ -64,3 +64,16 @@ class Deadline:
     def within(self, seconds: float) -> Deadline:
         """Return the earlier of this deadline and `seconds` from now."""
         return Deadline(min(self.at, self.clock.monotonic() + seconds), self.clock)
+
+
+async def sleep_unless(event: asyncio.Event, seconds: float, clock: Clock) -> None:
+    """Return when the event is set, at the latest after so many seconds by that clock."""
+    waiting = {
+        asyncio.ensure_future(clock.sleep(max(0.0, seconds))),
+        asyncio.ensure_future(event.wait()),
+    }
+    try:
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for each in waiting:
+            each.cancel()
