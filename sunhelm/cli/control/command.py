@@ -141,8 +141,9 @@ def add_lasting_flag(parser: argparse.ArgumentParser) -> None:
 
 
 def _lines(refusal: ControllerRefuses) -> list[str]:
+    """Return what is wrong with what a person has typed, who sees no body of a request."""
     mistakes = [mistake for mistake in refusal.mistakes if not mistake.startswith("request: ")]
-    return mistakes or [str(refusal)]
+    return [mistake.removeprefix("body.").removeprefix("with.") for mistake in mistakes] or [str(refusal)]
 
 
 def parameters_of(**given: str | None) -> dict[str, str]:

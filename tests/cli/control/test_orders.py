@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -169,7 +168,12 @@ def test_an_answer_that_is_lost_is_asked_for_again_under_the_same_word(run: Run,
         (
             (422, {"code": "wrong", "detail": "d", "errors": [{"place": "body.for", "message": "m"}]}),
             2,
-            "body.for: m",
+            "for: m\n",
+        ),
+        (
+            (422, {"code": "wrong", "detail": "d", "errors": [{"place": "body.with.limit", "message": "m"}]}),
+            2,
+            "limit: m\n",
         ),
         ((404, {"code": "unknown_device", "detail": "no such device"}), 2, "no such device"),
         ((409, {"code": "budget", "detail": "nothing is left today"}), 1, "nothing is left today"),
@@ -186,6 +190,7 @@ def test_a_refusal_is_told_and_ends_by_its_kind(
 
     assert (ended, out) == (status, "")
     assert told in err
+    assert "body" not in err
 
 
 def test_programs_get_json(run: Run, controller: Any) -> None:
@@ -195,13 +200,9 @@ def test_programs_get_json(run: Run, controller: Any) -> None:
     assert json.loads(run("limit-export", "roof", "0W", "--dry-run", "--json")[1])["writes"] == ["limit 0W"]
 
 
-@pytest.mark.parametrize(
-    ("url", "reason"),
-    [("http://127.0.0.1:1", "Connection refused"), ("http://nobody.invalid:1", "(?!.*nobody).+")],
-)
-def test_nobody_there_is_told(capsys: pytest.CaptureFixture[str], url: str, reason: str) -> None:
-    assert main(["claims", f"--controller.url={url}"]) == 1
-    assert re.fullmatch(f"{url} does not answer: {reason}\n", capsys.readouterr().err)
+def test_nobody_there_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["claims", "--controller.url=http://127.0.0.1:1"]) == 1
+    assert capsys.readouterr().err == "http://127.0.0.1:1 does not answer: Connection refused\n"
 
 
 @pytest.mark.parametrize("amount", ["-50W", "-50", "-.5kW"])
