@@ -9,6 +9,7 @@ from typing import Final
 
 from sunhelm.devices.clock import Deadline
 from sunhelm.devices.control import (
+    UNKNOWN,
     UNLIMITED,
     Limit,
     Mode,
@@ -38,6 +39,7 @@ _ORDERS: Final = (0, 1, 3)
 """The stages of a calibration that can be ordered: off, from the start, only the charge."""
 
 _FULL: Final = 100
+_LEAST: Final = 4
 _ROUNDING: Final = 1e-6
 
 _ECO: Final = re.compile(r"native:eco_([0-9]{1,3})")
@@ -65,8 +67,8 @@ class BatteryMode:
         if not isinstance(value, Mode):
             raise ValueError(f"mode: {value} is no mode")  # noqa: TRY004 - the contract's error
         eco = _ECO.fullmatch(value.name)
-        if value.name not in _NAMED and not (eco and 4 <= int(eco[1]) <= _FULL):
-            known = ", ".join((*_NAMED, "native:eco_4 to native:eco_100"))
+        if value.name not in _NAMED and not (eco and _LEAST <= int(eco[1]) <= _FULL):
+            known = ", ".join((*_NAMED, f"native:eco_{_LEAST} to native:eco_{_FULL}"))
             raise ValueError(f"mode: {value.name} is none of {known}")
 
     def equal(self, wanted: Value, observed: Value) -> bool:
@@ -82,7 +84,9 @@ class BatteryMode:
             follows_demand=bool(words[FOLLOWS_DEMAND]), discharges=bool(words[DISCHARGES]), reserve=0.0
         )
         if name == "eco":
-            return Mode(f"native:eco_{words[_RESERVE]}")
+            # Below 4 % is what the inverter takes for 4 %: only what can be written can come back.
+            reserve = max(_LEAST, words[_RESERVE])
+            return Mode(f"native:eco_{reserve}") if reserve <= _FULL else UNKNOWN
         return Mode({"timed_demand": "time_of_use"}.get(name, f"native:{name}"))
 
     async def write(self, value: Value, deadline: Deadline) -> None:
@@ -95,7 +99,7 @@ class BatteryMode:
         if eco:
             orders.append((_RESERVE, int(eco[1])))
         elif value.name == "self_consumption" and words[_RESERVE] >= _FULL:
-            orders.append((_RESERVE, 4))  # a battery that stands still follows no house
+            orders.append((_RESERVE, _LEAST))  # a battery that stands still follows no house
         await self.inverter.put(orders, words, deadline)
 
     async def _read(self, deadline: Deadline) -> Words:

@@ -13,6 +13,7 @@ import pytest
 
 from sunhelm.devices.clock import Deadline
 from sunhelm.devices.control import (
+    UNKNOWN,
     UNLIMITED,
     Action,
     Charge,
@@ -387,6 +388,16 @@ async def test_eco_with_a_battery_that_stands_still_is_not_self_consumption(open
         assert await bench.put("mode", Mode("self_consumption")) == [(110, 4)]
         await bench.put("mode", Mode("native:eco_30"))
         assert await bench.put("mode", Mode("self_consumption")) == []
+
+
+@pytest.mark.parametrize(("reserve", "found"), [(0, Mode("native:eco_4")), (0xFFFF, UNKNOWN)])
+async def test_a_reserve_that_cannot_be_written_is_not_what_comes_back(
+    reserve: int, found: Any, opened: Open
+) -> None:
+    async with opened(words={**GATEWAY, 110: reserve}) as bench:
+        assert await bench.observe("mode") == found
+        if found is not UNKNOWN:
+            bench.device.handles["mode"].check(found)
 
 
 @pytest.mark.parametrize("mode", ["backup", "native:eco_3", "native:eco_101", "native:eco"])
