@@ -81,7 +81,7 @@ def _frames(framing: Framing, statistics: LinkStatistics, logger_serial: int | N
 class ModbusLink:
     """A `RegisterLink` to one address and port; several units may be behind it."""
 
-    # A function that reads (Huawei's file read, 0x41) joins this list and gets a method of its own.
+    # A link that knows a further function which reads (Huawei's file read, 0x41) adds it to these.
     requests: ClassVar[tuple[type[ModbusPDU], ...]] = (
         ReadHoldingRegistersRequest,
         ReadInputRegistersRequest,

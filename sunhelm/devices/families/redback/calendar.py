@@ -66,16 +66,12 @@ class RedbackSchedules:
     async def create(self, schedule: Schedule, mark: str, deadline: Deadline) -> str:
         self.check(schedule)
         mode = native_mode(schedule.mode)
-        charge, discharge = await self.orders.power_limits(deadline)
-        most = {"ChargeBattery": charge, "DischargeBattery": discharge}.get(mode)
         watts = schedule.watts
         if watts is None:
-            watts = 0.0 if mode in _POWERLESS else most
+            watts = 0.0 if mode in _POWERLESS else await self.orders.most_power(mode, deadline)
         if watts is None:
             raise Rejected(f"{mode} needs a power: the cloud does not say what the battery can do")
-        if most is not None and watts > most:
-            # The cloud would take it, and the inverter refuse it without a word when it starts.
-            raise Rejected(f"{mode} with {watts:g} W; the battery can do {most:g} W")
+        await self.orders.check_power(mode, watts, deadline)
         return await self.orders.create_schedule(
             mode, watts, start=schedule.start, end=schedule.end, notes=f"{MARK} {mark}", deadline=deadline
         )

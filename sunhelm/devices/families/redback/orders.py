@@ -40,6 +40,12 @@ LOOK_S: Final = 3.0
 
 _GONE: Final = 404
 
+_MOST_OF: Final = {
+    "ChargeBattery": "BatteryMaxChargePowerkW",
+    "DischargeBattery": "BatteryMaxDischargePowerkW",
+}
+"""What the static data call the most power of the battery in a mode."""
+
 _SKEW_S: Final = 120.0
 """How far the clock of the cloud may be off ours where we tell it times."""
 
@@ -106,14 +112,22 @@ class Orders:
         document = await self._read(f"{self.source.path('envelopes')}?pastHours=1", deadline)
         return envelopes(document.data, site)
 
-    async def power_limits(self, deadline: Deadline) -> tuple[float | None, float | None]:
-        """Return how many watts the battery can be charged and discharged with at best, where it is told."""
+    async def most_power(self, mode: str, deadline: Deadline) -> float | None:
+        """Return the most watts of the battery in a mode; None where it takes none, or that is not told."""
         await self.serial(deadline)
         document = await self.source.cloud.read(self.source.path("identity"), deadline, fresh_s=3600.0)
         details = mapping(mapping(mapping(document.data).get("StaticData")).get("SiteDetails"))
-        kilowatts = (number(details.get(f"BatteryMax{way}PowerkW")) for way in ("Charge", "Discharge"))
-        charge, discharge = (None if value is None else 1000.0 * value for value in kilowatts)
-        return charge, discharge
+        told = number(details.get(_MOST_OF.get(mode, "")))
+        return None if told is None else 1000.0 * told
+
+    async def check_power(self, mode: str, watts: float, deadline: Deadline) -> None:
+        """Raise Rejected for more than the battery can do.
+
+        The cloud would take it, and the inverter refuse it without a word when it starts.
+        """
+        most = await self.most_power(mode, deadline)
+        if most is not None and watts > most:
+            raise Rejected(f"{mode} with {watts:g} W; the battery can do {most:g} W")
 
     async def create_schedule(
         self, mode: str, watts: float, *, start: float, end: float, notes: str, deadline: Deadline

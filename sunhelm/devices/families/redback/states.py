@@ -198,7 +198,7 @@ class Battery:
         mine = [one for one in await self._orders.schedules(deadline) if one.notes == _NOTES]
         if isinstance(value, Charge | Discharge):
             mode = "ChargeBattery" if isinstance(value, Charge) else "DischargeBattery"
-            await self._check_power(mode, value.watts, deadline)
+            await self._orders.check_power(mode, value.watts, deadline)
             keep = [one for one in mine if (one.mode, one.watts) == (mode, round(value.watts))]
             await self._delete([one for one in mine if one not in keep], deadline)
             now = self._orders.now
@@ -210,13 +210,6 @@ class Battery:
                 )
         else:
             await self._delete(mine, deadline)
-
-    async def _check_power(self, mode: str, watts: float, deadline: Deadline) -> None:
-        charge, discharge = await self._orders.power_limits(deadline)
-        most = charge if mode == "ChargeBattery" else discharge
-        if most is not None and watts > most:
-            # The cloud would take it, and the inverter refuse it without a word when it starts.
-            raise Rejected(f"{mode} with {watts:g} W; the battery can do {most:g} W")
 
     async def _delete(self, records: Sequence[ScheduleRecord], deadline: Deadline) -> None:
         for record in records:
