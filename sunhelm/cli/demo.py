@@ -260,6 +260,8 @@ class Demo:
                 yield f"  {name.capitalize():<24} http://localhost:{port}"
             elif shutil.which(package := PROGRAMS[name]) is None:
                 yield f"  {name.capitalize():<24} is not installed; on Debian: apt-get install {package}"
+            elif name == "alertmanager" and ROUTES is None:
+                yield f"  {name.capitalize():<24} is left out: a clone of the repository has its routes"
         yield f"  {'logs and configuration':<24} {self.folder}"
         yield f"  {'runtime directory':<24} {self.turns}"
         yield ""

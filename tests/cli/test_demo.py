@@ -113,6 +113,23 @@ def test_a_port_that_is_given_twice_is_named() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("program", "routes", "told"),
+    [
+        ("/usr/bin/alertmanager", None, "is left out: a clone of the repository has its routes"),
+        (None, None, "is not installed; on Debian: apt-get install prometheus-alertmanager"),
+        ("/usr/bin/alertmanager", Path("alertmanager.yml"), ""),  # by an option
+    ],
+)
+def test_why_there_is_no_alertmanager_is_told(
+    monkeypatch: pytest.MonkeyPatch, program: str | None, routes: Path | None, told: str
+) -> None:
+    monkeypatch.setattr("sunhelm.cli.demo.shutil.which", lambda name: program)
+    monkeypatch.setattr("sunhelm.cli.demo.ROUTES", routes)
+    lines = Demo(Path("folder"), Ports(10500, 10480), {}, ()).directions()
+    assert [" ".join(line.split()[1:]) for line in lines if "Alertmanager" in line] == [told] * bool(told)
+
+
 def test_a_second_demo_is_told_how_to_run_beside_the_first(capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         taken = server.getsockname()[1]
