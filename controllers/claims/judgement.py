@@ -111,6 +111,11 @@ def after_release(ledger: Ledger, key: ClaimKey, now: float) -> Ledger:
     return _with(ledger, released(ledger.claims[key], now))
 
 
+def after_freeing(ledger: Ledger, device: str, now: float) -> Ledger:
+    """Return the ledger after a person has ended the fail-safe of a device that a late heartbeat brings."""
+    return replace(ledger, freed={**ledger.freed, device: now}) if ledger.unwatched(device, now) else ledger
+
+
 def after_hold(ledger: Ledger, device: str, until: float) -> Ledger:
     """Return the ledger after a person has said that alerts make no claims on a device until then."""
     return replace(ledger, holds={**ledger.holds, device: until})

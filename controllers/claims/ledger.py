@@ -40,7 +40,8 @@ BEGINNINGS_KEPT_S: Final = 7 * DAY_S
 class Ledger:
     """What is asked, and what is known of whoever asks.
 
-    `heartbeat` is None when none is configured. `holds` says until when alerts make no claims on a device.
+    `heartbeat` is None when none is configured. `holds` says until when alerts make no claims on a device,
+    `freed` when a person has ended the fail-safe that a late heartbeat brings there.
     `beginnings` are the times at which claims of a policy on a device began. `refused` counts claims that
     were not made, by policy and reason. `tasks` are done once, `plans` are schedules.
     """
@@ -48,6 +49,7 @@ class Ledger:
     claims: Mapping[ClaimKey, Claim] = field(default_factory=dict)
     heartbeat: Heartbeat | None = None
     holds: Mapping[str, float] = field(default_factory=dict)
+    freed: Mapping[str, float] = field(default_factory=dict)
     beginnings: Mapping[tuple[str, str], tuple[float, ...]] = field(default_factory=dict)
     refused: Mapping[tuple[str, str], int] = field(default_factory=dict)
     tasks: Tasks = field(default_factory=dict)
@@ -60,6 +62,16 @@ class Ledger:
     def late(self, now: float) -> bool:
         """Return whether the heartbeat is."""
         return self.heartbeat is not None and self.heartbeat.late(now)
+
+    def unwatched(self, device: str, now: float) -> bool:
+        """Return whether the heartbeat is late, and no person has ended what follows from that for a device.
+
+        What a person has said holds until the heartbeat comes again.
+        """
+        beat = self.heartbeat
+        if beat is None or beat.seen_at is None or not beat.late(now):
+            return False
+        return self.freed.get(device, float("-inf")) < beat.seen_at
 
     @cached_property
     def _by_device(self) -> Mapping[str, list[Claim]]:
@@ -92,7 +104,7 @@ class Ledger:
                 state,
                 claims,
                 fail_safe=device.control.fail_safe,
-                late=self.late(now),
+                late=self.unwatched(device.name, now),
                 held=self.held(device.name, now),
                 fading=fading(state, claims, ramped[state], now) if ramped and state in ramped else None,
             )
@@ -115,6 +127,7 @@ def recall(journal: Journal, policies: Policies, now: float) -> Ledger:
         claims=claims,
         heartbeat=None if section is None else records.last_heartbeat(journal, section.late, now),
         holds={device: until - set_back_s for device, until in records.all_holds(journal).items()},
+        freed=records.all_freed(journal, now),
         beginnings=beginnings,
         tasks=tasks.not_after(plan_records.all_tasks(journal), now),
         plans=plan_records.all_plans(journal),
@@ -156,9 +169,10 @@ def difference(before: Ledger, after: Ledger, now: float) -> Iterator[Statement]
             yield records.put_transition(claim, what, now)
     if after.heartbeat is not None and after.heartbeat != before.heartbeat:
         yield records.put_heartbeat(after.heartbeat)
-    for device, until in after.holds.items():
-        if before.holds.get(device) != until:
-            yield records.put_hold(device, until)
+    for device in _changed_keys(before.holds, after.holds):
+        yield records.put_hold(device, after.holds[device])
+    for device in _changed_keys(before.freed, after.freed):
+        yield records.put_freed(device, after.freed[device])
     if after.tasks is not before.tasks:
         yield from map(plan_records.put_task, _changed(before.tasks, after.tasks))
     if after.plans is not before.plans:
@@ -166,7 +180,11 @@ def difference(before: Ledger, after: Ledger, now: float) -> Iterator[Statement]
 
 
 def _changed(before: Mapping[Key, Kept], after: Mapping[Key, Kept]) -> list[Kept]:
-    return [kept for key, kept in after.items() if before.get(key) != kept]
+    return [after[key] for key in _changed_keys(before, after)]
+
+
+def _changed_keys(before: Mapping[Key, Kept], after: Mapping[Key, Kept]) -> list[Key]:
+    return [key for key, kept in after.items() if before.get(key) != kept]
 
 
 def transition(before: Claim | None, after: Claim) -> str | None:

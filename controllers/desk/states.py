@@ -6,7 +6,8 @@ import secrets
 from collections.abc import Iterator
 
 from controllers.claims.claims import PERSON, Claim, ClaimKey, End, Order, Terms
-from controllers.claims.judgement import after_hold, after_person, after_release
+from controllers.claims.demand import LIMITING
+from controllers.claims.judgement import after_freeing, after_hold, after_person, after_release
 from controllers.claims.ledger import Ledger
 from controllers.claims.limits import is_limit
 from controllers.desk.office import told
@@ -83,16 +84,17 @@ class States(Once):
         """End a claim, or the fail-safe that it left; while its alert still fires it is not made again."""
         for key in self._books.ledger.claims:
             if claim_id(key) == claim:
-                return (await self._release([key]))[0]
+                held = self._books.ledger.claims[key]
+                frees = held.ended is End.EXPIRED and held.order.action in LIMITING
+                return (await self._release([key], key.device if frees else None))[0]
         raise Refused(RefusalReason.NOT_FOUND, f"there is no claim {claim}")
 
     async def release_device(self, device: str) -> tuple[ClaimRecord, ...]:
         """End every claim on a device."""
         self._known(device)
         claims = self._books.ledger.claims.values()
-        return await self._release(
-            [each.key for each in claims if each.key.device == device and _counts(each)]
-        )
+        keys = [each.key for each in claims if each.key.device == device and _counts(each)]
+        return await self._release(keys, device)
 
     async def hold(self, device: str, *, lasting_s: float = LASTING_S) -> float:
         """Let alerts make no claims on a device for so long; return until when."""
@@ -181,14 +183,15 @@ class States(Once):
             ends_at=None if command.action is Action.SET else self._now + lasting_s,
         )
 
-    async def _release(self, keys: list[ClaimKey]) -> tuple[ClaimRecord, ...]:
+    async def _release(self, keys: list[ClaimKey], freed: str | None) -> tuple[ClaimRecord, ...]:
+        """End these claims; with `freed`, also the fail-safe that a late heartbeat brings to that device."""
         now = self._now
 
         def release(ledger: Ledger) -> Ledger:
             for key in keys:
                 if _counts(ledger.claims[key]):
                     ledger = after_release(ledger, key, now)
-            return ledger
+            return ledger if freed is None else after_freeing(ledger, freed, now)
 
         await self._books.change(release)
         return tuple(claim_record(self._books.ledger.claims[key]) for key in keys)

@@ -217,6 +217,17 @@ def last_heartbeat(journal: Journal, late_s: float, now: float) -> Heartbeat:
     return Heartbeat(late_s)
 
 
+def put_freed(device: str, at: float) -> Statement:
+    """Return the statement that keeps when a person has ended the fail-safe of a device."""
+    return "INSERT OR REPLACE INTO freed (device, at) VALUES (?, ?)", (device, at)
+
+
+def all_freed(journal: Journal, now: float) -> dict[str, float]:
+    """Return when a person has ended the fail-safe of each device; nothing is from the future."""
+    rows = journal.read("SELECT device, at FROM freed")
+    return {str(device): min(moment(at), now) for device, at in rows}
+
+
 def put_hold(device: str, until: float) -> Statement:
     """Return the statement that keeps a hold."""
     return "INSERT OR REPLACE INTO holds (device, until) VALUES (?, ?)", (device, until)

@@ -77,6 +77,7 @@ SCHEMA: Final = (
         )""",
         "CREATE INDEX ev_changes_at ON ev_changes (at)",
     ),
+    ("CREATE TABLE freed (device TEXT PRIMARY KEY, at REAL NOT NULL)",),
 )
 """The statements that make each version of the one before."""
 

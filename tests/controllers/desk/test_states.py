@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from sunhelm.devices.control import (
     Storage,
 )
 from sunhelm.devices.errors import Rejected, Unreachable
+from sunhelm.devices.sections import Control, FailSafeLimit
 
 CAPACITY = Promise(
     key="setting:capacity",
@@ -119,6 +121,37 @@ async def test_a_release_ends_the_fail_safe_that_a_claim_left(household: Any) ->
     await household.people.release_device("roof")
     await household.step()
     assert household.device.export.value == UNLIMITED
+
+
+@pytest.mark.parametrize("claimed", [False, True], ids=["without a claim", "by what a claim left"])
+async def test_a_release_ends_a_declared_limit_until_the_heartbeat_comes_again(
+    make_household: Any, clock: Any, device: Any, tmp_path: Path, claimed: bool
+) -> None:  # S14
+    control = Control(enabled=True, fail_safe={"limit_export": FailSafeLimit(limit="300W")})
+    home = make_household(clock, device, tmp_path / "declared", control=control)
+    await home.beat()
+    if claimed:
+        await home.deliver(home.alert("Price"))
+    await home.people.release_device("roof")
+    await home.step(after_s=4000)
+    assert device.export.value == Limit(300), "what was said before does not count"
+
+    if claimed:
+        await home.deliver(home.alert("Price", starts_at=clock.now))
+        (claim,) = home.people.claims()
+        await home.people.release(claim.id)
+    else:
+        await home.people.release_device("roof")
+    await home.step()
+    assert device.export.value == UNLIMITED
+    home.restart()
+    await home.step(after_s=600)
+    assert device.export.value == UNLIMITED
+
+    await home.beat()
+    await home.step(after_s=4000)
+    assert device.export.value == Limit(300)
+    home.journal.close()
 
 
 async def test_limits_of_people_and_alerts_stand_beside_each_other(household: Any) -> None:
