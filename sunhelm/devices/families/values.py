@@ -5,7 +5,7 @@ Each `as_...` returns a value as what it has to be. It raises ValueError, with w
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from sunhelm.devices.control import (
     UNLIMITED,
@@ -66,9 +66,14 @@ def as_mode(value: Value, names: Iterable[str]) -> Mode:
     return value
 
 
-def as_order(what: Promise, value: Value) -> BatteryOrder:
-    """Return an order for a battery, a power within the ends of the promise; no `native` is looked at."""
+def as_order(what: Promise, value: Value, natives: Collection[str] | None = None) -> BatteryOrder:
+    """Return an order for a battery, a power within the ends of the promise.
+
+    With `natives`, self-consumption is of one of these kinds, or of none that is named.
+    """
     match value:
+        case SelfConsumption(native) if natives is not None and native not in ("", *natives):
+            raise ValueError(f"{what.key}: {native} is none of {', '.join(natives)}")
         case SelfConsumption():
             return value
         case Charge(watts) | Discharge(watts):
@@ -87,6 +92,11 @@ def discharged(order: Value) -> float:
             return watts
         case _:
             raise ValueError(f"{order} gives a battery no power")
+
+
+def order_of(power: float) -> Charge | Discharge:
+    """Return the order that means so many watts out of the battery."""
+    return Discharge(power) if power > 0 else Charge(abs(power))
 
 
 def is_same_order(wanted: Value, observed: Value, *, tolerance: float, share: float = 0.0) -> bool:

@@ -33,6 +33,7 @@ from sunhelm.devices.families.values import (
     discharged,
     is_same_order,
     is_same_whole_number,
+    order_of,
 )
 
 WITHIN = Promise(
@@ -116,3 +117,17 @@ def test_whole_numbers_are_the_same_when_rounded() -> None:
     assert is_same_whole_number(Number(99.6), Number(100))
     assert not is_same_whole_number(Number(99.4), Number(100))
     assert not is_same_whole_number(Number(100), Limit(100))
+
+
+def test_self_consumption_is_of_a_kind_that_the_device_has_or_of_none() -> None:
+    for native in ("", "nom"):
+        assert as_order(WITHIN, SelfConsumption(native), ["nom", "eco"]) == SelfConsumption(native)
+    with pytest.raises(ValueError, match="thing: roi is none of nom, eco"):
+        as_order(WITHIN, SelfConsumption("roi"), ["nom", "eco"])
+    assert as_order(WITHIN, SelfConsumption("roi")) == SelfConsumption("roi")
+
+
+@pytest.mark.parametrize("watts", [-1500.0, 0.0, 1700.0])
+def test_the_order_of_a_power_gives_that_power(watts: float) -> None:
+    assert discharged(order_of(watts)) == watts
+    assert str(order_of(0.0)) == "Charge(watts=0.0)"

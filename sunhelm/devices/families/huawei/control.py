@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from sunhelm.configuration.secrets import SecretUnavailable
 from sunhelm.devices.clock import Deadline
-from sunhelm.devices.control import Handle, Promise, Task
+from sunhelm.devices.control import Handle, Task
 from sunhelm.devices.errors import AuthFailed, Rejected
 from sunhelm.devices.families.base import Family, RegisterFamily, Surroundings, line_to
 from sunhelm.devices.families.control import (
@@ -25,6 +24,7 @@ from sunhelm.devices.families.huawei.local_time import LocalTime, SetClock
 from sunhelm.devices.families.huawei.regulator import Regulator
 from sunhelm.devices.families.huawei.schedules import TimeOfUse
 from sunhelm.devices.families.register_board import RegisterBoard
+from sunhelm.devices.families.register_task import RegisterTask
 from sunhelm.devices.families.setting import settings
 from sunhelm.devices.links.private_control import Credentials, PrivateControlLink
 
@@ -61,7 +61,7 @@ def open_control(family: Family, config: DeviceConfig, surroundings: Surrounding
     )
     done: tuple[Task, ...] = (
         SetClock(promise("set_clock", tasks["set_clock"]), local, surroundings.clock, surroundings.zone),
-        Restart(promise("restart", tasks["restart"]), board),
+        RegisterTask(promise("restart", tasks["restart"]), board, "inverter.reset", 0),
     )
     return CommandedDevice(
         name=config.name,
@@ -108,14 +108,3 @@ async def _serial(board: RegisterBoard, deadline: Deadline) -> str:
             continue
         return known_serial(board.config, serial)
     raise Rejected(f"{board.config.name}: tells no serial number")
-
-
-@dataclass(slots=True, eq=False)
-class Restart:
-    """Restart the inverter."""
-
-    promise: Promise
-    board: RegisterBoard
-
-    async def run(self, deadline: Deadline) -> None:
-        await self.board.write("inverter.reset", 0, deadline)

@@ -158,9 +158,7 @@ class Battery:
     head: Head
 
     def check(self, value: Value) -> None:
-        order = as_order(self.promise, value)
-        if isinstance(order, SelfConsumption) and order.native not in ("", *_NATIVES):
-            raise ValueError(f"battery: {order.native} is none of {', '.join(_NATIVES)}")
+        as_order(self.promise, value, _NATIVES)
 
     def equal(self, wanted: Value, observed: Value) -> bool:
         if isinstance(wanted, Charge | Discharge) and isinstance(observed, Charge | Discharge):

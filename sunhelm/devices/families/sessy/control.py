@@ -41,7 +41,7 @@ from sunhelm.devices.families.sessy.settings import (
     SystemSetting,
 )
 from sunhelm.devices.families.shapes import number
-from sunhelm.devices.families.values import as_mode, as_order, discharged
+from sunhelm.devices.families.values import as_mode, as_order, discharged, order_of
 from sunhelm.devices.links.control import HttpControlLink
 
 if TYPE_CHECKING:
@@ -104,9 +104,7 @@ class Battery:
     desk: Desk
 
     def check(self, value: Value) -> None:
-        order = as_order(self.promise, value)
-        if isinstance(order, SelfConsumption) and order.native not in ("", *_NATIVES):
-            raise ValueError(f"battery: {order.native} is none of {', '.join(_NATIVES)}")
+        as_order(self.promise, value, _NATIVES)
 
     def equal(self, wanted: Value, observed: Value) -> bool:
         if isinstance(wanted, SelfConsumption) or isinstance(observed, SelfConsumption):
@@ -122,9 +120,7 @@ class Battery:
             names = {value: name for name, value in _NATIVES.items()}
             return SelfConsumption(names[strategy]) if strategy in names else UNKNOWN
         setpoint = number((await self.desk.status(deadline)).get("power_setpoint"))
-        if setpoint is None:
-            return UNKNOWN
-        return Discharge(setpoint) if setpoint > 0 else Charge(abs(setpoint))
+        return UNKNOWN if setpoint is None else order_of(setpoint)
 
     async def write(self, value: Value, deadline: Deadline) -> None:
         """Take the strategy API first, since a setpoint is ignored without it; or hand back."""

@@ -20,7 +20,7 @@ from sunhelm.devices.control import (
 )
 from sunhelm.devices.families.sma.panel import RELATIVE_WINDOW, Kind, Panel
 from sunhelm.devices.families.sma.ways import LimitsWay, SetpointWay, Target, Way, WindowWay
-from sunhelm.devices.families.values import as_mode, as_order, discharged
+from sunhelm.devices.families.values import as_mode, as_order, discharged, order_of
 
 _SHARE: Final = 0.1
 """The power of the battery may differ from what was asked by this share: conversion takes its part."""
@@ -100,9 +100,7 @@ class Battery(_Commanded):
         if not isinstance(self._told, Charge | Discharge):
             return UNKNOWN
         power = await self.ways.panel.battery_power(deadline)
-        if power is None:
-            return UNKNOWN
-        return Discharge(power) if power > 0 else Charge(abs(power))
+        return UNKNOWN if power is None else order_of(power)
 
     async def write(self, value: Value, deadline: Deadline) -> None:
         self.check(value)

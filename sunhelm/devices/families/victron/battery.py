@@ -10,7 +10,6 @@ from sunhelm.devices.clock import Deadline
 from sunhelm.devices.control import (
     UNKNOWN,
     BatteryOrder,
-    Charge,
     Discharge,
     Promise,
     SelfConsumption,
@@ -19,7 +18,7 @@ from sunhelm.devices.control import (
 )
 from sunhelm.devices.errors import Rejected
 from sunhelm.devices.families.register_board import RegisterBoard
-from sunhelm.devices.families.values import as_order, discharged
+from sunhelm.devices.families.values import as_order, discharged, order_of
 
 ESS_MODE: Final = "settings.ess_mode"
 EXTERNAL: Final = 3
@@ -77,8 +76,7 @@ class _Battery:
 
     async def _power(self, deadline: Deadline) -> BatteryOrder:
         """Return what the battery does now, as an order."""
-        discharged = await self.board.read_value("system.battery_power", deadline)
-        return Discharge(discharged) if discharged > 0 else Charge(abs(discharged))
+        return order_of(await self.board.read_value("system.battery_power", deadline))
 
     async def _refuse_beside_dynamic_ess(self, deadline: Deadline) -> None:
         try:

@@ -25,6 +25,7 @@ from sunhelm.devices.errors import Rejected
 from sunhelm.devices.families.base import Family, RegisterFamily, Surroundings
 from sunhelm.devices.families.control import CommandedDevice, by_key, export_promise, known_serial, promise
 from sunhelm.devices.families.register_board import RegisterBoard, open_board
+from sunhelm.devices.families.register_task import RegisterTask
 from sunhelm.devices.families.setting import settings
 from sunhelm.devices.families.values import as_limit, as_minimum, as_mode, check_range
 from sunhelm.devices.families.victron.battery import ESS_MODE, EXTERNAL, ExternalBattery, SetpointBattery
@@ -75,7 +76,7 @@ def open_control(family: Family, config: DeviceConfig, surroundings: Surrounding
         serial=partial(_serial, board),
         handles=by_key(handles),
         state_of_charge=partial(board.read_value, "system.battery_state_of_charge"),
-        tasks={"restart": Restart(promise("restart", spec.tasks["restart"]), board)},
+        tasks={"restart": RegisterTask(promise("restart", spec.tasks["restart"]), board, "vebus.reset", 1)},
     )
 
 
@@ -250,14 +251,3 @@ class EssState:
     def _chosen(self, value: Value) -> int:
         """Return the state that is written to choose a mode."""
         return _CHOICE[as_mode(value, (mode.name for mode in _CHOICE))]
-
-
-@dataclass(slots=True, eq=False)
-class Restart:
-    """Restart the VE.Bus system: any value written does it."""
-
-    promise: Promise
-    board: RegisterBoard
-
-    async def run(self, deadline: Deadline) -> None:
-        await self.board.write("vebus.reset", 1, deadline)
