@@ -309,5 +309,6 @@ def _as_typed(program: str) -> str:
     """Return how a program is called in a terminal that is where we were started."""
     if shutil.which(Path(program).name) == program:
         return Path(program).name
-    inside = Path(program).is_relative_to(here := Path.cwd())
-    return str(Path(program).relative_to(here)) if inside else program
+    real = Path(program).parent.resolve() / Path(program).name
+    here = Path.cwd()
+    return str(real.relative_to(here)) if real.is_relative_to(here) else program
