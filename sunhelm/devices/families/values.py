@@ -11,6 +11,7 @@ from sunhelm.devices.control import (
     UNLIMITED,
     BatteryOrder,
     Charge,
+    CurrentLimits,
     Discharge,
     Limit,
     Mode,
@@ -55,6 +56,13 @@ def as_minimum(what: Promise, value: Value) -> float:
         raise ValueError(f"{what.key}: a minimum is needed; nothing else can be set")
     check_range(what, value.minimum, "as a ratio")
     return value.minimum
+
+
+def as_currents(what: Promise, value: Value) -> CurrentLimits:
+    """Return limits of currents; whether each is within the promise is for the caller."""
+    if not isinstance(value, CurrentLimits):
+        raise ValueError(f"{what.key}: {value} are no limits of currents")  # noqa: TRY004 - the contract's error
+    return value
 
 
 def as_mode(value: Value, names: Iterable[str]) -> Mode:

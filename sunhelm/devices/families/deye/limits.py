@@ -21,7 +21,7 @@ from sunhelm.devices.control import (
 )
 from sunhelm.devices.errors import Rejected
 from sunhelm.devices.families.register_board import RegisterBoard
-from sunhelm.devices.families.values import as_limit, as_minimum, check_range
+from sunhelm.devices.families.values import as_currents, as_limit, as_minimum, check_range
 from sunhelm.devices.registers import codec
 
 _ROUNDING: Final = 1e-6
@@ -141,10 +141,9 @@ class BatteryCurrents:
                 await self.board.write(place, raw, deadline)
 
     def _raws(self, value: Value) -> dict[str, int]:
-        if not isinstance(value, CurrentLimits):
-            raise ValueError(f"current_limits: {value} are no limits of currents")  # noqa: TRY004 - contract
+        limits = as_currents(self.promise, value)
         raws = {}
-        for place, amperes in ((self.charge, value.charge), (self.discharge, value.discharge)):
+        for place, amperes in ((self.charge, limits.charge), (self.discharge, limits.discharge)):
             if amperes is not None:
                 check_range(self.promise, amperes, "A")
                 raws[place] = math.floor(amperes + _ROUNDING)

@@ -18,12 +18,13 @@ from sunhelm.devices.families.control import (
     promise,
 )
 from sunhelm.devices.families.register_board import RegisterBoard, open_board
+from sunhelm.devices.families.register_task import RegisterTask
 from sunhelm.devices.families.setting import settings
 from sunhelm.devices.families.sma.battery import Battery, BatteryMode, Ways
 from sunhelm.devices.families.sma.grid_guard import GridGuard
 from sunhelm.devices.families.sma.limits import ExportLimit, PlantLimit, ProductionLimit
 from sunhelm.devices.families.sma.panel import Panel
-from sunhelm.devices.families.sma.tasks import RegisterTask, SetClock
+from sunhelm.devices.families.sma.tasks import SetClock
 from sunhelm.devices.families.sma.ways import LimitsWay, SetpointWay, WindowWay
 from sunhelm.devices.families.spec import FamilySpec
 

@@ -1,4 +1,4 @@
-"""What an SMA device does once: restart, and set its clock."""
+"""The clock of an SMA device."""
 
 from __future__ import annotations
 
@@ -11,19 +11,6 @@ from sunhelm.devices.errors import Rejected
 from sunhelm.devices.families.register_board import RegisterBoard
 
 _CLOCK: Final = "control.clock"
-
-
-@dataclass(slots=True, eq=False)
-class RegisterTask:
-    """Write one number to one register."""
-
-    promise: Promise
-    board: RegisterBoard
-    place: str
-    raw: int
-
-    async def run(self, deadline: Deadline) -> None:
-        await self.board.write(self.place, self.raw, deadline)
 
 
 @dataclass(slots=True, eq=False)

@@ -27,7 +27,7 @@ from sunhelm.devices.families.control import CommandedDevice, by_key, export_pro
 from sunhelm.devices.families.register_board import RegisterBoard, open_board
 from sunhelm.devices.families.register_task import RegisterTask
 from sunhelm.devices.families.setting import settings
-from sunhelm.devices.families.values import as_limit, as_minimum, as_mode, check_range
+from sunhelm.devices.families.values import as_currents, as_limit, as_minimum, as_mode, check_range
 from sunhelm.devices.families.victron.battery import ESS_MODE, EXTERNAL, ExternalBattery, SetpointBattery
 
 if TYPE_CHECKING:
@@ -182,16 +182,15 @@ class ChargeCurrent:
         await self.board.write(self.place, self._raw(value), deadline)
 
     def _raw(self, value: Value) -> int:
-        if not isinstance(value, CurrentLimits):
-            raise ValueError(f"current_limits: {value} are no limits of currents")  # noqa: TRY004 - contract
-        if value.discharge is not None:
+        limits = as_currents(self.promise, value)
+        if limits.discharge is not None:
             raise ValueError(
                 "current_limits: discharging has no limit in amperes; discharge_limit is in watts"
             )
-        if value.charge is None:
+        if limits.charge is None:
             return _NO_LIMIT
-        check_range(self.promise, value.charge, "A")
-        return math.floor(value.charge + _ROUNDING)
+        check_range(self.promise, limits.charge, "A")
+        return math.floor(limits.charge + _ROUNDING)
 
 
 @dataclass(slots=True, eq=False)
