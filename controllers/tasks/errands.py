@@ -8,6 +8,7 @@ from typing import Final, Protocol
 
 import structlog
 
+from controllers.claims.claims import PERSON
 from controllers.claims.ledger import Ledger
 from controllers.journal.journal import Statement
 from controllers.schedules import schedules
@@ -17,7 +18,7 @@ from controllers.states.reconcile import Reconciler
 from controllers.states.writing import EXCHANGE_S
 from controllers.steady import SteadyTime
 from controllers.tasks import tasks
-from controllers.tasks.tasks import Task, TaskKey, TaskOutcome, task_key
+from controllers.tasks.tasks import CLOCK_SYNC, Task, TaskKey, TaskOutcome, task_key
 from controllers.tasks.watchdog import NotNow, WatchdogReset
 from sunhelm.devices.clock import Clock, Deadline
 from sunhelm.devices.control import Action, ControlledDevice
@@ -114,8 +115,7 @@ class TaskErrand:
             await self._end(task, TaskOutcome.DONE, result=result)
 
     async def _done(self, task: Task) -> str:
-        if not self._book.ledger.tasks[task.key].open:
-            raise CalledOff
+        _check_wanted(self._book.ledger, task, self._book.time.now())
         match task.action:
             case Action.CREATE_SCHEDULE:
                 return await self._create_schedule(task)
@@ -233,12 +233,11 @@ class TaskErrand:
         await self._book.change(lambda ledger: replace(ledger, plans=change(ledger.plans)))
 
     async def _begin(self, task: Task) -> None:
-        """Note that a task begins. Raises CalledOff: the turn for it may have been long in coming."""
+        """Note that a task begins. Raises as `_check_wanted`: the turn may have been long in coming."""
         now = self._book.time.now()
 
         def begin(ledger: Ledger) -> Ledger:
-            if not ledger.tasks[task.key].open:
-                raise CalledOff
+            _check_wanted(ledger, task, now)
             return replace(ledger, tasks=tasks.begun(ledger.tasks, task.key, now))
 
         self._begun.add(task.key)
@@ -261,3 +260,12 @@ class TaskErrand:
             outcome=outcome.value,
             reason=reason,
         )
+
+
+def _check_wanted(ledger: Ledger, task: Task, now: float) -> None:
+    """Raise CalledOff, or Ended while alerts shall do nothing on the device, unless a task may be done."""
+    if not ledger.tasks[task.key].open:
+        raise CalledOff
+    by_alert = task.key.policy not in (PERSON, CLOCK_SYNC)
+    if by_alert and task.begun_at is None and ledger.held(task.key.device, now):
+        raise Ended("held")

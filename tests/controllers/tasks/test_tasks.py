@@ -154,6 +154,18 @@ async def test_what_is_called_off_while_it_waits_for_its_turn_is_not_done(
     home.journal.close()
 
 
+async def test_a_hold_keeps_back_what_an_alert_asked_for_before(home: Any, clock_task: Once) -> None:
+    home.device.fails = Unreachable("gone")
+    await home.deliver(home.alert("Drift"))
+    await home.people.hold("roof")
+    await home.people.run_task(Command(device="roof", action=Action.SET_CLOCK))
+    home.device.fails = None
+    await home.step(10)
+
+    assert clock_task.runs == 1
+    assert sorted(outcomes(home)) == [("done", ""), ("refused", "held")]
+
+
 async def test_a_device_that_is_away_does_it_later_and_not_for_ever(home: Any, clock_task: Once) -> None:
     home.device.fails = Unreachable("off")
     await home.deliver(home.alert("Drift"))
