@@ -134,7 +134,7 @@ class WatchdogReset:
             reason = "no_heartbeat"
         elif ledger.late(now):
             reason = "heartbeat_late"
-        elif any(demand.fail_safe for demand in states.values()):
+        elif any(demand.fail_safe for demand in states.values()) or _holds_a_fail_safe(ledger):
             reason = "fail_safe"
         elif _limits_export(ledger) or self._touched:
             reason = "export_is_limited"
@@ -196,11 +196,16 @@ class WatchdogReset:
         return Deadline.after(seconds, self.surroundings.clock)
 
 
+def _holds_a_fail_safe(ledger: Ledger) -> bool:
+    """Return whether nobody knows what is asked of some device of the site."""
+    return any(
+        claim.ended is End.EXPIRED and not claim.order.terms.dry_run for claim in ledger.claims.values()
+    )
+
+
 def _limits_export(ledger: Ledger) -> bool:
     """Return whether any claim limits the export of the site, on whichever device."""
     return any(
-        claim.order.action is Action.LIMIT_EXPORT
-        and not claim.order.terms.dry_run
-        and (claim.live or claim.ended is End.EXPIRED)
+        claim.order.action is Action.LIMIT_EXPORT and not claim.order.terms.dry_run and claim.live
         for claim in ledger.claims.values()
     )

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from controllers.claims.claims import End
 from controllers.intake.alerts import Status
 from controllers.journal import lift_records
 from controllers.journal.journal import Journal, JournalError, Statement
 from controllers.people import Command, RefusalReason, Refused, TaskRecord
 from controllers.policy.policies import TaskPolicy
 from controllers.tasks.watchdog import WatchdogReset
-from sunhelm.devices.control import Action
+from sunhelm.devices.control import Action, Charge
 from sunhelm.devices.controlled import open_controlled
 from sunhelm.devices.device_config import DeviceConfig
 from sunhelm.devices.links.sec1000 import frame
@@ -264,6 +266,14 @@ async def test_it_is_refused_while_a_fail_safe_holds(home: Any, box: Box) -> Non
 
     assert await outcome(home) == ("refused", "fail_safe")
     assert box.sent == []
+
+
+async def test_it_is_refused_while_a_fail_safe_holds_on_another_device(home: Any, claim_of: Any) -> None:
+    claim = claim_of(Charge(500), action=Action.CHARGE, device="meter")
+    expired = replace(claim, ended=End.EXPIRED, ended_at=0.0)
+    await home.controller.change(lambda ledger: replace(ledger, claims={claim.key: expired}))
+
+    assert await outcome(home) == ("refused", "fail_safe")
 
 
 async def test_it_is_refused_while_the_limit_of_a_fail_safe_stands_alone(
