@@ -126,6 +126,19 @@ async def test_what_is_dangerous_is_not_done_where_nobody_can_be_asked(sunhelm: 
     assert box.total_capacity_w == 10_000
 
 
+async def test_a_person_can_set_a_negative_limit_which_no_claim_ends(sunhelm: Say, box: Sec1000Box) -> None:
+    status, out, _ = await sunhelm("set", "roof", "signed_export_limit", "-1kW", "--yes")
+    assert (status, out) == (0, "roof: setting:signed_export_limit is -1000\n")
+    assert box.export_limit_w == -1_000
+
+    status, out, _ = await sunhelm("limit-export", "roof", "2kW", "--for", "2h")
+    assert status == 1
+    assert "nothing is written: unreadable" in out
+    status, _, _ = await sunhelm("set", "roof", "signed_export_limit", "11kW", "--yes")
+    assert status == 0
+    await holds(box, 2_000)
+
+
 async def test_a_watchdog_is_not_reset_unless_its_owner_allows_it(sunhelm: Say, box: Sec1000Box) -> None:
     status, _, err = await sunhelm("reset-watchdog", "roof", "--yes")
 

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 _CLOCK_ACCEPTED: Final = 0x03
 
 _MODES: Final = {f"native:{mode_name(mode)}": mode for mode in Limiter}
+_SIGNED: Final = "setting:signed_export_limit"
 _PHASES: Final = {"sum": 2, "each": 1}
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -64,6 +65,7 @@ def open_control(family: Family, config: DeviceConfig, surroundings: Surrounding
         ExportLimit(export_promise(controls["export_limit"], config), box),
         LimiterMode(promise("mode", controls["mode"]), box),
         TotalCapacity(promise("setting:total_capacity", controls["setting:total_capacity"]), box),
+        SignedLimit(promise(_SIGNED, controls[_SIGNED]), box),
     )
     return CommandedDevice(
         name=config.name,
@@ -114,19 +116,51 @@ class ExportLimit:
     async def write(self, value: Value, deadline: Deadline) -> None:
         with self.box.operation("set_limit"):
             self.check(value)
-            state = await self.box.state(deadline)
-            if state.mode not in (Limiter.VALUE, Limiter.DEACTIVATED):
-                raise Rejected(
-                    f"{self.box.config.name}: {mode_name(state.mode)} limits the export, not a value; a "
-                    "person can set mode native:value first"
-                )
+            state = await _limited_by_value(self.box, deadline)
             if isinstance(value, Limit):
-                capacity = _capacity(state, self.box.config)
-                await self.box.set_limit(capacity, round(value.watts), deadline)
-                if state.mode != Limiter.VALUE:
-                    await self.box.switch_on(Limiter.VALUE, deadline)
+                await _put(self.box, state, round(value.watts), deadline)
             elif state.mode == Limiter.VALUE:
                 await self.box.switch_off(Limiter.VALUE, deadline)
+
+
+@dataclass(slots=True, eq=False)
+class SignedLimit:
+    """The limit as the box holds it; what one below 0 W does, nobody knows for certain."""
+
+    promise: Promise
+    box: Box
+
+    def check(self, value: Value) -> None:
+        as_number(self.promise, value, "W")
+
+    def equal(self, wanted: Value, observed: Value) -> bool:
+        return is_same_whole_number(wanted, observed)
+
+    async def observe(self, deadline: Deadline) -> Number | Unknown:
+        return Number(float((await self.box.state(deadline)).export_limit))
+
+    async def write(self, value: Value, deadline: Deadline) -> None:
+        with self.box.operation("set_limit"):
+            watts = round(as_number(self.promise, value, "W"))
+            await _put(self.box, await _limited_by_value(self.box, deadline), watts, deadline)
+
+
+async def _limited_by_value(box: Box, deadline: Deadline) -> LimitState:
+    """Return what the box holds. Raises Rejected where something else than a value limits the export."""
+    state = await box.state(deadline)
+    if state.mode not in (Limiter.VALUE, Limiter.DEACTIVATED):
+        raise Rejected(
+            f"{box.config.name}: {mode_name(state.mode)} limits the export, not a value; a person can set "
+            "mode native:value first"
+        )
+    return state
+
+
+async def _put(box: Box, state: LimitState, watts: int, deadline: Deadline) -> None:
+    """Send a limit, then see to it that it is what limits the export."""
+    await box.set_limit(_capacity(state, box.config), watts, deadline)
+    if state.mode != Limiter.VALUE:
+        await box.switch_on(Limiter.VALUE, deadline)
 
 
 @dataclass(slots=True, eq=False)

@@ -221,6 +221,22 @@ async def test_a_negative_limit_is_not_taken_for_one(box: TroubledBox, clock: An
     assert await observe(opened(box, clock), "export_limit", clock) is UNKNOWN
 
 
+async def test_only_a_person_writes_a_negative_limit(box: TroubledBox, clock: Any) -> None:
+    device, key = opened(box, clock), "setting:signed_export_limit"
+    assert device.handles[key].promise.hazard is Hazard.PERSON
+    assert await observe(device, key, clock) == Number(10_000)
+    await write(device, key, Number(-1_000), clock)
+    assert box.sent == frames("00 0E 01 01 42 00 00 4E 20 FF FF FC 18 02 03 C6")
+    assert await observe(device, key, clock) == Number(-1_000)
+    for value in (Number(-100_001), Limit(0)):
+        with pytest.raises(ValueError, match="signed_export_limit"):
+            await write(device, key, value, clock)
+    box.mode = 2
+    with pytest.raises(Rejected, match="limits the export, not a value"):
+        await write(device, key, Number(-1_000), clock)
+    assert len(box.sent) == 1
+
+
 @pytest.mark.parametrize("mode", [1, 2, 9])
 @pytest.mark.parametrize("value", [Limit(0), UNLIMITED], ids=repr)
 async def test_what_others_limit_is_left_alone(box: TroubledBox, clock: Any, mode: int, value: Any) -> None:
