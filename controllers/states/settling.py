@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Final
 
 import structlog
@@ -20,7 +21,7 @@ from controllers.states.leases import is_due
 from controllers.states.permission import refusal
 from controllers.states.repeats import Repeats
 from controllers.states.statuses import Observer, Status
-from controllers.states.writing import EXCHANGE_S, Outcome, Result, write_and_prove
+from controllers.states.writing import EXCHANGE_S, Outcome, Result, is_same, write_and_prove
 from controllers.steady import SteadyTime
 from sunhelm.devices.clock import Clock, Deadline
 from sunhelm.devices.control import UNKNOWN, Charge, Discharge, Handle, Proof, Rung, Storage, Unknown, Value
@@ -90,7 +91,7 @@ class Settling:
         """Return whether what is found may be ours, although the journal knows nothing of it."""
         if isinstance(found, Unknown) or handle.promise.key in self.keeping.states:
             return False
-        return any(handle.equal(value, found) for value in self.ours.get(handle.promise.key, ()))
+        return any(is_same(handle, value, found) for value in self.ours.get(handle.promise.key, ()))
 
     def note(self, handle: Handle, demand: Demand, observed: Value | Unknown) -> None:
         """Keep in mind what was read, and since when it is not what it shall be."""
@@ -104,7 +105,7 @@ class Settling:
         same = (
             status.desired is None
             or state.blind
-            or (not isinstance(observed, Unknown) and handle.equal(status.desired, observed))
+            or (not isinstance(observed, Unknown) and is_same(handle, status.desired, observed))
         )
         status.differs_since = None if same else status.differs_since or now
 
@@ -117,7 +118,7 @@ class Settling:
         observed, sure = await handle.observe(Deadline.after(EXCHANGE_S, self.clock)), False
         for _ in range(_MOST_STEPS):
             self.note(handle, demand, observed)
-            step = decide(self.state(handle, demand, observed), handle.equal)
+            step = decide(self.state(handle, demand, observed), partial(is_same, handle))
             match step:
                 case Adopt(foreign=True) | Forget(foreign=True) if not sure:
                     await self.clock.sleep(_AGAIN_S)

@@ -47,6 +47,26 @@ async def test_a_limit_is_written_proven_and_given_back(bench: Any) -> None:  # 
     assert records.owes(bench.journal) == set()
 
 
+async def test_what_the_owner_set_beyond_the_ends_keeps_nothing_from_being_asked(
+    bench: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A family may refuse to compare what it would refuse to write."""
+    export = bench.device.export
+    equal = type(export).equal
+
+    def strict(handle: Any, wanted: Limit, observed: Limit) -> bool:
+        if max(wanted.watts, observed.watts) > 10_000:
+            raise ValueError("export_limit: 0 to 10000 W is possible")
+        return bool(equal(handle, wanted, observed))
+
+    monkeypatch.setattr(type(export), "equal", strict)
+    export.value = Limit(70_000)
+    await bench.ask(Limit(500))
+    assert (export.value, bench.counts.results) == (Limit(500), ["verified"])
+    assert await bench.ask(None) is None
+    assert (export.value, export.writes) == (Limit(70_000), [Limit(500), Limit(70_000)])
+
+
 async def test_asking_two_hundred_times_writes_once(bench: Any) -> None:  # S17, W3
     for _ in range(200):
         await bench.ask(Limit(0))
