@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 from sunhelm.devices.families.izypower.bodies import Json, part_with
 from sunhelm.devices.families.izypower.times import seconds_of_day
@@ -31,7 +31,7 @@ _ELSEWHERE: Final[Mapping[str, tuple[str, str]]] = {
 _OF_BATTERIES: Final = ("storage_in", "storage_out", "storage_in_rate", "storage_out_rate")
 _OF_CHARGERS: Final = ("ev", "ev_rate")
 
-Document = dict[str, Any]
+Document = dict[str, object]
 
 
 def station(body: Json) -> Document:

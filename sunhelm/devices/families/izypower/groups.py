@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from sunhelm.devices.clock import Deadline
@@ -14,6 +14,7 @@ from sunhelm.devices.families.izypower import answers
 from sunhelm.devices.families.izypower.bodies import Json, missing, part_with, require
 from sunhelm.devices.families.izypower.cloud import STATIONS, Cloud, Station, all_pages
 from sunhelm.devices.families.izypower.units import BATTERY, CHARGER, INVERTER, METER, Unit, of_kind, units_of
+from sunhelm.devices.families.shapes import mapping
 from sunhelm.devices.links.http import Query, quoted
 
 _PASSING: Final = (Busy, Malformed, Rejected)
@@ -94,7 +95,7 @@ class Asker:
         return [unit for unit in of_kind(self.units, kind) if unit.answers]
 
 
-Ask = Callable[[Asker, Deadline], Awaitable[Mapping[str, Any]]]
+Ask = Callable[[Asker, Deadline], Awaitable[Mapping[str, object]]]
 
 
 def _always(units: Sequence[Unit]) -> bool:
@@ -103,7 +104,7 @@ def _always(units: Sequence[Unit]) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Values:
+class StationGroup:
     """One group: `ask` asks for it and returns a document, `is_there` says whether a station has it.
 
     One `in_parts` takes several requests of which some may fail.
@@ -114,18 +115,19 @@ class Values:
     in_parts: bool = False
 
 
-async def station_info(asker: Asker, deadline: Deadline) -> Mapping[str, Any]:
+async def station_info(asker: Asker, deadline: Deadline) -> Mapping[str, object]:
     """Ask for the powers of now."""
     where = f"/api/v3/powerStations/info/{quoted(asker.station.id)}"
     body = await asker.read(where, deadline)
     asker.info = require(body, where, *answers.INFO)
     told = answers.station(body)
-    if "lastUpdate" not in asker.info and "lastUpdate" in told["facts"]:
-        asker.info = {**asker.info, "lastUpdate": told["facts"]["lastUpdate"]}
+    facts = mapping(told.get("facts"))
+    if "lastUpdate" not in asker.info and "lastUpdate" in facts:
+        asker.info = {**asker.info, "lastUpdate": facts["lastUpdate"]}
     return told
 
 
-async def _energies(asker: Asker, deadline: Deadline) -> Mapping[str, Any]:
+async def _energies(asker: Asker, deadline: Deadline) -> Mapping[str, object]:
     reports: dict[str, Json] = {}
     where = f"/api/report/v2/powerStations/data/{quoted(asker.station.id)}"
     for period in answers.PERIODS:
@@ -141,7 +143,7 @@ async def _energies(asker: Asker, deadline: Deadline) -> Mapping[str, Any]:
     return answers.energies(asker.info, reports, asker.units, totals_of_info=totals_of_info)
 
 
-async def list_of_devices(asker: Asker, deadline: Deadline) -> Mapping[str, Any]:
+async def list_of_devices(asker: Asker, deadline: Deadline) -> Mapping[str, object]:
     """Ask which devices the station has; those that were added since are among them."""
     path, query = devices_of(asker.station)
 
@@ -153,48 +155,48 @@ async def list_of_devices(asker: Asker, deadline: Deadline) -> Mapping[str, Any]
     return answers.devices(asker.units)
 
 
-async def _batteries(asker: Asker, deadline: Deadline) -> Mapping[str, Any]:
+async def _batteries(asker: Asker, deadline: Deadline) -> Mapping[str, object]:
     units = asker.those(BATTERY)
     return answers.batteries(await asker.of_each(units, "/izy/v2/battery/{}", deadline, *answers.DETAIL))
 
 
-async def _meters(asker: Asker, deadline: Deadline) -> Mapping[str, Any]:
+async def _meters(asker: Asker, deadline: Deadline) -> Mapping[str, object]:
     return answers.meters(await asker.of_each(asker.those(METER), "/izy/v2/meter/{}", deadline, "items"))
 
 
-async def _chargers(asker: Asker, deadline: Deadline) -> Mapping[str, Any]:
+async def _chargers(asker: Asker, deadline: Deadline) -> Mapping[str, object]:
     units = asker.those(CHARGER)
     told = await asker.of_each(units, "/izy/v2/ev/{}", deadline, "ac_power", "power")
     chargers = [{**part_with(body, "ac_power", "power"), "sn": unit.serial} for unit, body in told]
     return {"chargers": chargers}
 
 
-async def _strings(asker: Asker, deadline: Deadline) -> Mapping[str, Any]:
+async def _strings(asker: Asker, deadline: Deadline) -> Mapping[str, object]:
     path = f"/api/component/{quoted(asker.station.id)}"
     body = await asker.read(path, deadline, searchTime=asker.date())
     require(body, path, "pvData")
     return answers.strings(body)
 
 
-async def _channels(asker: Asker, deadline: Deadline) -> Mapping[str, Any]:
+async def _channels(asker: Asker, deadline: Deadline) -> Mapping[str, object]:
     path = f"/api/report/layoutPower/{quoted(asker.station.id)}"
     body = await asker.read(path, deadline, searchTime=asker.date(), isV2="true")
     require(body, path, "data")
     return answers.channels(body)
 
 
-async def _networks(asker: Asker, deadline: Deadline) -> Mapping[str, Any]:
+async def _networks(asker: Asker, deadline: Deadline) -> Mapping[str, object]:
     units = [unit for unit in asker.units if unit.answers]
     return answers.networks(await asker.of_each(units, "/api/v3/device/wifi/{}", deadline, *answers.WIFI))
 
 
-async def _temperatures(asker: Asker, deadline: Deadline) -> Mapping[str, Any]:
+async def _temperatures(asker: Asker, deadline: Deadline) -> Mapping[str, object]:
     query = {"searchTime": asker.date(), "timeType": "day", "dataFlag": "temp"}
     path = "/api/report/device/data/{}"
     return answers.temperatures(await asker.of_each(asker.those(INVERTER), path, deadline, "data", **query))
 
 
-async def _identity(asker: Asker, deadline: Deadline) -> Mapping[str, Any]:
+async def _identity(asker: Asker, deadline: Deadline) -> Mapping[str, object]:
     path = f"/api/v3/device/upgrade/{quoted(asker.station.id)}"
     body = await asker.read(path, deadline)
     if not isinstance(body.get("data"), list):
@@ -202,7 +204,7 @@ async def _identity(asker: Asker, deadline: Deadline) -> Mapping[str, Any]:
     return {**answers.updates(body, asker.units), "station": asker.station.record}
 
 
-async def settings(asker: Asker, deadline: Deadline) -> Mapping[str, Any]:
+async def settings(asker: Asker, deadline: Deadline) -> Mapping[str, object]:
     """Ask for the settings of batteries, chargers and meters."""
     told: list[tuple[Unit, str, Json]] = []
     for unit in asker.units:
@@ -261,19 +263,19 @@ def _with(*kinds: str) -> Callable[[Sequence[Unit]], bool]:
     return lambda units: any(of_kind(units, kind) for kind in kinds)
 
 
-GROUPS: Final[Mapping[str, Values]] = {
-    "live": Values(station_info),
-    "energy": Values(_energies, in_parts=True),
-    "devices": Values(list_of_devices),
-    "batteries": Values(_batteries, _with(BATTERY), in_parts=True),
-    "meters": Values(_meters, _with(METER), in_parts=True),
-    "chargers": Values(_chargers, _with(CHARGER), in_parts=True),
-    "strings": Values(_strings),
-    "settings": Values(settings, _with(BATTERY, CHARGER, METER), in_parts=True),
-    "temperature": Values(_temperatures, _with(INVERTER), in_parts=True),
-    "channels": Values(_channels, _with(METER)),
-    "network": Values(_networks, in_parts=True),
-    "identity": Values(_identity),
+GROUPS: Final[Mapping[str, StationGroup]] = {
+    "live": StationGroup(station_info),
+    "energy": StationGroup(_energies, in_parts=True),
+    "devices": StationGroup(list_of_devices),
+    "batteries": StationGroup(_batteries, _with(BATTERY), in_parts=True),
+    "meters": StationGroup(_meters, _with(METER), in_parts=True),
+    "chargers": StationGroup(_chargers, _with(CHARGER), in_parts=True),
+    "strings": StationGroup(_strings),
+    "settings": StationGroup(settings, _with(BATTERY, CHARGER, METER), in_parts=True),
+    "temperature": StationGroup(_temperatures, _with(INVERTER), in_parts=True),
+    "channels": StationGroup(_channels, _with(METER)),
+    "network": StationGroup(_networks, in_parts=True),
+    "identity": StationGroup(_identity),
 }
 """Every group by the name of its tier."""
 

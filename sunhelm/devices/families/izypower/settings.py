@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
+from sunhelm.devices.families.shapes import mapping, objects
 from sunhelm.devices.families.source import Setting
 
 _LISTS: Final[Mapping[str, Sequence[tuple[str, tuple[str, ...]]]]] = {
@@ -36,7 +37,7 @@ _LISTS: Final[Mapping[str, Sequence[tuple[str, tuple[str, ...]]]]] = {
 }
 
 
-def shown(document: Mapping[str, Any]) -> dict[str, Setting]:
+def shown(document: Mapping[str, object]) -> dict[str, Setting]:
     """Return every setting in the document of the group, by its name and the serial number it is of."""
     found = dict(_of_units(document))
     if isinstance(document.get("priority"), bool):
@@ -45,13 +46,13 @@ def shown(document: Mapping[str, Any]) -> dict[str, Setting]:
     return found
 
 
-def _of_units(document: Mapping[str, Any]) -> Iterator[tuple[str, Setting]]:
+def _of_units(document: Mapping[str, object]) -> Iterator[tuple[str, Setting]]:
     for kind, rows in _LISTS.items():
-        for unit in document.get(kind, ()):
+        for unit in objects(document.get(kind)):
             for name, path in rows:
-                value = unit
+                value: object = unit
                 for key in path:
-                    value = value.get(key) if isinstance(value, dict) else None
+                    value = mapping(value).get(key)
                 if isinstance(value, bool | int | float | str):
                     text = str(value).lower() if isinstance(value, bool) else str(value)
                     yield f"{unit['sn']}.{name}", Setting(".".join(path), text, text)
