@@ -21,8 +21,21 @@ RESERVE: Final = 10
 
 _ROUNDING_A: Final = 1e-6
 _START_COST: Final = 2
+"""A start, and the stop that has to follow it one day."""
+
 _PATIENCE: Final = 3
+"""So many times in a row a charger may fail to do what it is told, before it is left alone for a while."""
+
+_FIRST_PAUSE_S: Final = 60.0
 _LONGEST_PAUSE_S: Final = 600.0
+
+_NOTHING_TO_CHARGE: Final = {Stage.FREE: "no_vehicle", Stage.ENDED: "vehicle_full"}
+_NO_START: Final = {
+    **_NOTHING_TO_CHARGE,
+    Stage.FAULTY: "charger_fault",
+    Stage.UNKNOWN: "charger_fault",
+}
+"""Why a charger at this stage is not told to start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +98,7 @@ def _pauses(memory: Memory, now: float) -> bool:
     over = memory.failures - _PATIENCE
     if over < 0 or memory.failed_at is None:
         return False
-    return now - memory.failed_at < min(_LONGEST_PAUSE_S, 60.0 * 2.0 ** min(over, 10))
+    return now - memory.failed_at < min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2.0 ** min(over, 10))
 
 
 def _sent(memory: Memory, command: Command, now: float) -> Memory:
@@ -172,12 +185,7 @@ class _Step:
 
     def _start(self, wished: Wish) -> tuple[Command | None, str]:
         charger, memory = self.charger, self.memory
-        why_not = {
-            Stage.FREE: "no_vehicle",
-            Stage.ENDED: "vehicle_full",
-            Stage.FAULTY: "charger_fault",
-            Stage.UNKNOWN: "charger_fault",
-        }.get(charger.stage)
+        why_not = _NO_START.get(charger.stage)
         if why_not is not None:
             return None, why_not
         if wished.limit_a is not None and self._must_lower(wished.limit_a):
@@ -197,8 +205,7 @@ class _Step:
     def _limit(self, wished: Wish) -> tuple[Command | None, str]:
         reason = wished.reason
         if not self.charger.charging:
-            reason = "" if self.charger.stage is Stage.CONNECTED else self.charger.stage.value
-            reason = wished.reason or {"free": "no_vehicle", "ended": "vehicle_full"}.get(reason, "owner")
+            reason = wished.reason or _NOTHING_TO_CHARGE.get(self.charger.stage, "owner")
         if wished.limit_a is None or not self.charger.tells_limit:
             return None, reason
         more = wished.limit_a - self.charger.limit_a
