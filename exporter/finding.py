@@ -10,7 +10,7 @@ from typing import Final
 
 import structlog
 
-from sunhelm.devices.clock import SYSTEM_CLOCK, Clock, Deadline
+from sunhelm.devices.clock import SYSTEM_CLOCK, Clock, Deadline, sleep_unless
 from sunhelm.devices.device_config import DeviceConfig
 from sunhelm.devices.errors import DeviceError
 from sunhelm.devices.families import Accounts
@@ -78,9 +78,10 @@ class Finder:
             self._changed.clear()
             wait = await self._look()
             self._looked.set()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(wait):
-                    await self._changed.wait()
+            if wait is None:
+                await self._changed.wait()
+            else:
+                await sleep_unless(self._changed, wait, self.clock)
 
     async def _look(self) -> float | None:
         """Ask every account; return after how many seconds to do it again, None for not at all."""
