@@ -30,6 +30,7 @@ from controllers.schedules.spans import TASK_PARAMETERS
 from controllers.states.budget import Budget
 from controllers.states.curtailment import Purpose
 from controllers.states.reconcile import Reconciler
+from controllers.states.writing import is_same
 from controllers.views import claim_id, claim_record, device_record, mode_record, state_record
 from sunhelm.devices.control import Action, Mode, Rung, Storage, Unknown, Value
 
@@ -237,7 +238,7 @@ def _no_budget(budget: Budget) -> str:
 def _writes(asked: Wanted, desired: Value | None, observed: Value | Unknown) -> Iterator[str]:
     if desired is None:
         return
-    if isinstance(observed, Unknown) or not asked.handle.equal(desired, observed):
+    if isinstance(observed, Unknown) or not is_same(asked.handle, desired, observed):
         yield f"{asked.state}: {words(desired)} in place of {words(observed)}"
 
 

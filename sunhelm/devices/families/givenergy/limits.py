@@ -125,7 +125,8 @@ class Reserve:
 
     async def observe(self, deadline: Deadline) -> SocLimits:
         words, layout = await _read(self.inverter, deadline)
-        return SocLimits(minimum=words[layout.reserve] / 100.0)
+        # What is below the least is the least to the inverter, and alone can be written again.
+        return SocLimits(minimum=max(layout.least_reserve, words[layout.reserve]) / 100.0)
 
     async def write(self, value: Value, deadline: Deadline) -> None:
         percent = self._percent(value)

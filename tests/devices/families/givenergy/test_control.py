@@ -398,6 +398,7 @@ async def test_a_reserve_that_cannot_be_written_is_not_what_comes_back(
         assert await bench.observe("mode") == found
         if found is not UNKNOWN:
             bench.device.handles["mode"].check(found)
+            bench.device.handles["soc_limits"].check(await bench.observe("soc_limits"))
 
 
 @pytest.mark.parametrize("mode", ["backup", "native:eco_3", "native:eco_101", "native:eco"])
