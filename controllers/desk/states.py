@@ -12,6 +12,7 @@ from controllers.claims.ledger import Ledger
 from controllers.claims.limits import is_limit
 from controllers.desk.office import told
 from controllers.desk.once import Once
+from controllers.device_loop import DeviceLoop
 from controllers.evcharging.mode_handle import EV_MODE
 from controllers.evcharging.terms import EvMode
 from controllers.journal.values import words
@@ -138,6 +139,13 @@ class States(Once):
         if promise.storage is not Storage.VOLATILE and reconciler.budget.left < 1:
             raise Refused(RefusalReason.NOT_NOW, f"{command.device}: {_no_budget(reconciler.budget)}")
         with told(command.device):
+            await self._set(asked, loop)
+        return state_record(asked.state, reconciler)
+
+    async def _set(self, asked: Wanted, loop: DeviceLoop) -> None:
+        """Write a setting and prove it, or put back what was found. Raises Refused and DeviceError."""
+        reconciler, promise = loop.reconciler, asked.handle.promise
+        async with reconciler.pen:
             found = await reconciler.observe(asked.state)
             await reconciler.set_baseline(asked.state, asked.value, written=True)
             await reconciler.reconcile()
@@ -148,8 +156,8 @@ class States(Once):
                 elif not isinstance(found, Unknown):
                     await reconciler.set_baseline(asked.state, found, written=True)
                 loop.wake()
-                raise Refused(RefusalReason.DEVICE, f"{command.device} does not show {words(asked.value)}")
-        return state_record(asked.state, reconciler)
+                device = reconciler.device.name
+                raise Refused(RefusalReason.DEVICE, f"{device} does not show {words(asked.value)}")
 
     async def plan(self, command: Command, *, lasting_s: float = LASTING_S) -> PlanRecord:
         """Return what the command would do. Reads from the device, writes nothing."""

@@ -39,7 +39,8 @@ class Reconciler:
 
     `asked` tells what is asked of each state now, `ours` the values that policies ask of each at all, and
     `allowed` the actions that the site file lets them ask; `defaults` is what the owner has without us, for
-    when the journal cannot tell. `hands` is held by whoever speaks with the device.
+    when the journal cannot tell. `hands` is held by whoever speaks with the device, `pen` by whoever sets
+    something for good, until it is proven or put back.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class Reconciler:
             defaults=defaults or {},
         )
         self.hands = asyncio.Lock()
+        self.pen = asyncio.Lock()
         self._asked = asked
         self._clock = clock
         self._time = time

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -306,6 +307,21 @@ async def test_a_setting_is_written_for_good(household: Any, fake_handle: Any) -
     household.restart()
     await household.step(after_s=90_000)
     assert handle.writes == [Number(9000.0)]
+
+
+async def test_of_two_people_who_set_one_thing_at_once_each_is_told_the_truth(
+    household: Any, fake_handle: Any
+) -> None:
+    handle = with_capacity(household, fake_handle)
+    shown = []
+
+    async def set_to(value: str) -> None:
+        await household.people.set(capacity(value), confirmed=True)
+        shown.append((value, handle.value))
+
+    await asyncio.gather(set_to("9000"), set_to("8000"))
+    assert shown == [("9000", Number(9000.0)), ("8000", Number(8000.0))]
+    assert handle.writes == [Number(9000.0), Number(8000.0)]
 
 
 async def test_a_setting_of_another_unit_is_refused(household: Any, fake_handle: Any) -> None:
