@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import pytest
 
 from controllers.intake.alerts import Status
 from controllers.people import Command, RefusalReason, Refused
+from sunhelm.devices.clock import Deadline
 from sunhelm.devices.control import (
     UNLIMITED,
     Action,
@@ -309,10 +310,25 @@ async def test_a_setting_is_written_for_good(household: Any, fake_handle: Any) -
     assert handle.writes == [Number(9000.0)]
 
 
+@dataclass
+class Slow:
+    """A setting that takes its time to be read, so that others come meanwhile."""
+
+    handle: Any
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.handle, name)
+
+    async def observe(self, deadline: Deadline) -> Any:
+        await asyncio.sleep(0)
+        return await self.handle.observe(deadline)
+
+
 async def test_of_two_people_who_set_one_thing_at_once_each_is_told_the_truth(
     household: Any, fake_handle: Any
 ) -> None:
     handle = with_capacity(household, fake_handle)
+    household.device.handles["setting:capacity"] = Slow(handle)
     shown = []
 
     async def set_to(value: str) -> None:
