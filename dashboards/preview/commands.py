@@ -49,7 +49,7 @@ def _told(device: str, time: int) -> Iterator[tuple[str, Mapping[str, str], floa
     yield "fail_safe", state, 0
     yield "differs_seconds", state, since_turn if late else 0
     yield "writes_total", {**state, "outcome": "verified", "reason": ""}, turns
-    yield "budget_left", {"device": device}, 18 if hour >= BEGINS else 20
+    yield "budget_left", {"device": device}, 18  # the two changes of any 24 hours are gone from it
     yield "heartbeat_late", {}, 0
     yield "heartbeat_age_seconds", {}, time % 60
     yield "alertmanager_age_seconds", {}, time % 200
