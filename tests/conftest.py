@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from dashboards.preview import houses
 from dashboards.preview.history import History
@@ -23,6 +24,10 @@ from sunhelm.simulator.families import PORT_OFFSETS
 
 ROOT = Path(__file__).parent.parent
 DEFAULT_CAPTURES = ROOT.parent / "shared" / "captures"
+
+# How long an example takes tells of what else the machine does.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

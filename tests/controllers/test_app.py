@@ -271,7 +271,7 @@ async def test_a_body_that_is_too_long_is_refused(client: TestClient[Any, Any]) 
     assert answer.status == 413
 
 
-@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=200) | st.text().map(lambda text: delivery(alert(text, "f", text))))
 async def test_whatever_is_posted_is_no_fault_of_ours(client: TestClient[Any, Any], body: bytes) -> None:
     assert (await post(client, body))[0] in (200, 400)

@@ -451,7 +451,6 @@ def test_whatever_happens_nothing_loosens_by_accident_and_all_ends_well(  # S9, 
         settings=settings(
             max_examples=int(os.environ.get("SUNHELM_STORIES", "40")),
             stateful_step_count=40,
-            deadline=None,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
         ),
     )

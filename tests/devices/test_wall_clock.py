@@ -6,7 +6,7 @@ from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sunhelm.devices.wall_clock import begin, end, local_day
@@ -72,7 +72,6 @@ def test_the_calendar_is_that_of_the_zone() -> None:
     assert local_day(at("2026-07-01T23:30+00:00"), AMSTERDAM) == date(2026, 7, 2)
 
 
-@settings(deadline=None)
 @example(zone=ZoneInfo("America/Havana"), day=date(2018, 11, 4), minute=0)
 @example(zone=AMSTERDAM, day=AUTUMN, minute=120)
 @given(zone=st.sampled_from(ZONES).map(ZoneInfo), day=DATES | CHANGES, minute=st.integers(0, 2879))

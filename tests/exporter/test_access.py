@@ -38,7 +38,7 @@ GREETING = "Basic " + base64.b64encode(f"prometheus:{PASSWORD}".encode()).decode
 LINE_BYTES = st.binary(max_size=60).map(lambda raw: bytes(b for b in raw if b not in (0, 10, 13)))
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=30)
 
-many = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+many = settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @dataclass

@@ -119,7 +119,7 @@ class _World:
 
 
 @given(steps=STEPS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_a_flight_keeps_its_promises(
     steps: list[tuple[Any, ...]], make_clock: Callable[[], Any], make_device: Callable[..., Any]
 ) -> None:

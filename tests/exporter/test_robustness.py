@@ -25,7 +25,7 @@ from sunhelm.service.health import Health
 from sunhelm.service.metrics import ProcessMetrics
 from sunhelm.service.web import create_application
 
-many = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+many = settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 PATHS = [
     "/",

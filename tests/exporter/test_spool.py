@@ -319,5 +319,5 @@ class SpoolMachine(RuleBasedStateMachine):
         assert self.spool.size <= self.ROOM + 500
 
 
-SpoolMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+SpoolMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=40)
 TestSpoolMachine = SpoolMachine.TestCase

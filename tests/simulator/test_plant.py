@@ -54,7 +54,7 @@ def run(house: Plant, seconds: int) -> Iterable[PlantState]:
         yield house.state
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     seed=st.integers(0, 1000),
     half_hour=st.integers(0, 365 * 48),
@@ -98,7 +98,7 @@ def _assert_physical(house: House, state: PlantState) -> None:
     assert 49.9 < state.grid.frequency_hz < 50.1
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(orders, st.floats(0.0, 1.0), st.sampled_from([NOON, EVENING, NIGHT]))
 @example(
     Steering(
@@ -121,7 +121,7 @@ def test_the_battery_is_never_driven_past_its_limits(order: Steering, soc: float
         assert -charge - 1e-6 <= one.state.battery.power_w <= discharge + 1e-6
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.lists(st.floats(0.01, 40.0), min_size=1, max_size=30))
 def test_however_time_is_cut_the_plant_ends_the_same_to_the_bit(pieces: list[float]) -> None:
     whole, cut = plant(), plant()

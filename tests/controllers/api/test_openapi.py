@@ -108,7 +108,7 @@ def statuses_of(operation: Any, url: str, *modes: GenerationMode, times: int) ->
     cases = st.one_of(*(operation.as_strategy(mode) for mode in modes))
     statuses: set[int] = set()
 
-    @settings(max_examples=times, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+    @settings(max_examples=times, suppress_health_check=list(HealthCheck), derandomize=True)
     @given(cases)
     def one(case: Case) -> None:
         statuses.add(case.call_and_validate(base_url=url, headers=HEADERS).status_code)

@@ -487,7 +487,7 @@ EVENTS = st.sampled_from(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     mode=st.sampled_from(EvMode),
     cap=st.none() | st.floats(10, 80),

@@ -233,7 +233,7 @@ async def test_a_form_that_never_ends_is_refused(client: Client, people: Any) ->
     assert people.done == []
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.builds(
         lambda path, name: URL(path.format(quote(name, safe="")), encoded=True),

@@ -13,7 +13,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controllers.people import Command, RefusalReason, Refused
@@ -615,7 +615,7 @@ def make_twins(make_household: Any, fast_clock: Any, fake_device: Any) -> Callab
     return make
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 @given(change=st.sampled_from(CHANGES), wished=wishes, passing=steps, daily=st.booleans())
 def test_native_and_kept_ones_are_the_same_across_changes_of_the_clocks_and_restarts(
     make_twins: Callable[[float, Path, bool], Twins],

@@ -159,7 +159,7 @@ async def test_a_unit_that_refuses_everything_fails_and_is_asked_again(
     assert len(values(*fetched.values())) == 5
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(bad=st.sets(st.integers(10, 13)))
 async def test_every_register_is_read_or_named(
     make_source: Make, link: Any, clock: Any, bad: set[int]

@@ -114,7 +114,7 @@ def believed(
 )
 @example(tcp_frame(ID, UNIT, RIGHT), [])
 @example(tcp_frame(ID - 1, UNIT, RIGHT) + tcp_frame(ID, UNIT, RIGHT), [7, 9])
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000)
 def test_tcp_frames_believe_exactly_what_the_specification_allows(stream: bytes, cuts: list[int]) -> None:
     assert believed(TcpFrames(LinkStatistics(), ID - 1), stream, cuts) == tcp_oracle(stream)
 
@@ -150,7 +150,7 @@ def rtu_streams(draw: st.DrawFn, crc: Any) -> bytes:
 
 
 @given(st.data(), st.lists(st.integers(0, 999), max_size=6))
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000)
 def test_rtu_frames_believe_exactly_what_the_specification_allows(
     crc: Any, data: st.DataObject, cuts: list[int]
 ) -> None:
@@ -168,7 +168,7 @@ def test_rtu_frames_believe_exactly_what_the_specification_allows(
     ends=st.booleans(),
     framing=st.sampled_from(["modbus_tcp", "rtu_over_tcp"]),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_garbage_on_a_socket_ends_in_an_error_before_the_deadline(
     make_device: Any, garbage: list[bytes], ends: bool, framing: Any
 ) -> None:

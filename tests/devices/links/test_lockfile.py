@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sunhelm.devices.links.lockfile import LockFile, Record
@@ -72,7 +72,6 @@ def test_a_removed_file_is_noticed(path: Path) -> None:
     newer.close()
 
 
-@settings(deadline=None)
 @given(
     st.builds(
         Record, st.integers(1, 2**22), st.sampled_from(["reader", "control"]), st.none() | st.floats(0, 1e9)
@@ -103,7 +102,6 @@ NEAR_MISSES = st.fixed_dictionaries(
 ).map(lambda content: json.dumps(content).encode())
 
 
-@settings(deadline=None)
 @given(
     st.binary(max_size=128)
     | NEAR_MISSES

@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sunhelm.devices.families.spec import Pacing
@@ -38,7 +38,6 @@ def test_delays_double_up_to_the_longest() -> None:
     assert list(islice(delays(0.2, 1.0, lambda: 0.0), 5)) == [0.2, 0.4, 0.8, 1.0, 1.0]
 
 
-@settings(deadline=None)
 @given(st.floats(0, 1))
 def test_chance_shortens_a_delay_by_half_at_most(jitter: float) -> None:
     assert 0.5 <= next(delays(1.0, 5.0, lambda: jitter)) <= 1.0

@@ -240,7 +240,7 @@ def test_unit_ids_can_be_set(manual_clock: Any) -> None:
         VictronFace(plant, units={"batery": (1,)})
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     unit=st.sampled_from([0, 20, 30, 100, 225, 226, 227, 230, 255]),
     address=st.integers(0, 0xFFFF),

@@ -318,7 +318,7 @@ async def test_a_chain_that_grew_is_found_within_the_hour(
 KNOWN = {1: 66, 101: 50, 102: 50, 103: 50, 120: 26, 121: 30, 122: 44, 123: 24, 124: 24, 201: 105, 203: 105}
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     models=st.lists(
         st.tuples(

@@ -139,7 +139,6 @@ def by_the_calendar(rates: Sequence[dict[str, Any]], shown: datetime) -> float:
     raise AssertionError("a time without a price")
 
 
-@settings(deadline=None)
 @given(rates=rates(), zone=st.sampled_from(ZONES), change=MOMENTS, minutes=st.integers(-6 * 1440, 6 * 1440))
 def test_away_from_a_change_of_the_clocks_the_price_is_that_of_clock_and_calendar(
     rates: list[dict[str, Any]], zone: str, change: float, minutes: int
@@ -153,7 +152,6 @@ def test_away_from_a_change_of_the_clocks_the_price_is_that_of_clock_and_calenda
         assert table_of(rates, zone).value(moment) == by_the_calendar(rates, shown)
 
 
-@settings(deadline=None)
 @given(rates=rates(), zone=st.sampled_from(ZONES), change=MOMENTS, minutes=st.integers(-2880, 2880))
 def test_no_moment_is_without_a_price_and_none_is_that_of_another_time(
     rates: list[dict[str, Any]], zone: str, change: float, minutes: int
@@ -165,7 +163,7 @@ def test_no_moment_is_without_a_price_and_none_is_that_of_another_time(
     assert table_of(rates, zone).value(moment) in near
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(rates=rates(), zone=st.sampled_from(ZONES), change=MOMENTS, minutes=st.integers(-600, 600))
 def test_the_price_stays_until_its_next_change_and_is_another_one_then(
     rates: list[dict[str, Any]], zone: str, change: float, minutes: int
@@ -182,7 +180,7 @@ def test_the_price_stays_until_its_next_change_and_is_another_one_then(
         assert table.value(until - 1) == price
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(rates=rates())
 def test_a_rate_is_called_useless_just_when_no_minute_of_a_week_has_it(rates: list[dict[str, Any]]) -> None:
     distinct = [{**rate, "price": float(index)} for index, rate in enumerate(rates)]
