@@ -294,6 +294,7 @@ class Controller:
             ours=self.policies.values(config.name),
             allowed=config.control.allow,
             defaults=dict(_defaults(config)),
+            changes_a_day=config.control.changes_a_day,
         )
         reset = None
         if device.watchdog is not None:

@@ -7,8 +7,8 @@ from typing import Final
 
 from controllers.states.curtailment import Purpose
 from sunhelm.devices.control import Storage
+from sunhelm.devices.sections import CHANGES_A_DAY
 
-CHANGES_A_DAY: Final = 20
 DAY_S: Final = 86_400.0
 
 _COST: Final = {Purpose.BEGIN: 2, Purpose.CHANGE: 1}

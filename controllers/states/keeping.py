@@ -15,6 +15,7 @@ from controllers.states.leases import renewal_s
 from controllers.steady import SteadyTime
 from sunhelm.devices.clock import Clock, Deadline
 from sunhelm.devices.control import ControlledDevice, Promise, Rung, Storage
+from sunhelm.devices.sections import CHANGES_A_DAY
 
 IDENTIFY_S: Final = 30.0
 
@@ -25,12 +26,20 @@ class Keeping:
     `owes` says that something may still have to be given back, before the device was ever asked who it is.
     """
 
-    def __init__(self, device: ControlledDevice, journal: Journal, time: SteadyTime) -> None:
+    def __init__(
+        self,
+        device: ControlledDevice,
+        journal: Journal,
+        time: SteadyTime,
+        *,
+        changes_a_day: int = CHANGES_A_DAY,
+    ) -> None:
         self.journal = journal
         self.owes = device.name in records.owes(journal)
         self.serial: str | None = None
         self._device = device
         self._time = time
+        self._changes_a_day = changes_a_day
         self._kept: dict[str, Kept] = {}
         self._changes = records.changes_within_a_day(journal, device.name, time.now())
 
@@ -54,7 +63,7 @@ class Keeping:
             for state, kept in self._kept.items()
             if state in handles
         )
-        return Budget(len(self._changes), owed)
+        return Budget(len(self._changes), owed, most=self._changes_a_day)
 
     @property
     def needs_us(self) -> bool:

@@ -27,6 +27,7 @@ from controllers.steady import SteadyTime
 from sunhelm.devices.clock import Clock, Deadline
 from sunhelm.devices.control import UNKNOWN, ControlledDevice, Handle, Unknown, Value
 from sunhelm.devices.errors import Asleep, Busy, DeviceError, Unreachable
+from sunhelm.devices.sections import CHANGES_A_DAY
 
 WATCH_S: Final = 60.0
 FIRST_RETRY_S: Final = 1.0
@@ -55,10 +56,11 @@ class Reconciler:
         ours: Mapping[str, tuple[Value, ...]] | None = None,
         allowed: Collection[str] = (),
         defaults: Mapping[str, Value] | None = None,
+        changes_a_day: int = CHANGES_A_DAY,
     ) -> None:
         self.device = device
         self.failing: str = ""
-        self.keeping = Keeping(device, journal, time)
+        self.keeping = Keeping(device, journal, time, changes_a_day=changes_a_day)
         self.settling = Settling(
             device=device.name,
             keeping=self.keeping,

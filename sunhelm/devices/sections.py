@@ -173,13 +173,18 @@ DefaultLimit = Annotated[float | Literal["unlimited"], PlainValidator(_default_l
 """What limits without us: so many watts, or nothing."""
 
 
+CHANGES_A_DAY: Final = 20
+"""How often a day settings that survive a power cut are changed, where the owner says nothing else."""
+
+
 class Control(Section):
     """What may be commanded on a device: nothing, unless it is enabled and the action allowed.
 
     `fail_safe` says for each action what stays when its claim expires. `allow_unlimited` is how long a
     watchdog reset may lift the export limit. With `clock_sync` its clock is set once a day. `default` says
     for each limit what the owner has there without us: for the case that the journal is lost while one of
-    our limits stands.
+    our limits stands. `changes_a_day` is how often within 24 hours settings that survive a power cut may be
+    changed for new claims: their memory wears out.
     """
 
     enabled: bool = False
@@ -188,6 +193,7 @@ class Control(Section):
     allow_unlimited: Seconds | None = None
     clock_sync: Literal["daily"] | None = None
     default: Mapping[str, DefaultLimit] = Field(default_factory=dict)
+    changes_a_day: Annotated[int, Field(ge=0)] = CHANGES_A_DAY
 
 
 class ExportRange(Section):

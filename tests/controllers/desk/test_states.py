@@ -398,8 +398,13 @@ async def test_a_setting_interrupted_by_a_crash_is_finished(household: Any, fake
     assert handle.value == Number(9000.0)
 
 
-async def test_a_claim_that_the_budget_does_not_allow_is_not_made(household: Any) -> None:  # S18
-    for number in range(10):
+@pytest.mark.parametrize("control", [Control(enabled=True), Control(enabled=True, changes_a_day=2)])
+async def test_a_claim_that_the_budget_does_not_allow_is_not_made(  # S18
+    household: Any, control: Control
+) -> None:
+    household.control = control
+    household.restart()
+    for number in range(control.changes_a_day // 2):
         await household.people.claim(limit(f"{number}00W"))
         await household.step()
         await household.people.release_device("roof")
