@@ -17,6 +17,8 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from dashboards.preview import houses
 from dashboards.preview.history import History
@@ -47,6 +49,22 @@ def integration_is_required() -> bool:
 def pytest_xdist_auto_num_workers() -> int:
     """Return one worker more than there are cores: of the longest tests, most wait for real time."""
     return (os.cpu_count() or 1) + 1
+
+
+ALONE = "tests/faults/test_soak.py"
+"""Tests that share nothing, and take together longer than any module may: each goes to any worker."""
+
+
+class Scheduling(LoadScopeScheduling):
+    """Give the tests of a module to one worker, for they share what is made once."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return nodeid if nodeid.startswith(ALONE) else super()._split_scope(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling | None:
+    return Scheduling(config, log) if config.getvalue("dist") == "loadscope" else None
 
 
 ALLOWED_S = 120.0
