@@ -124,8 +124,8 @@ class ExportLimit:
 
 
 @dataclass(slots=True, eq=False)
-class SignedLimit:
-    """The limit as the box holds it; what one below 0 W does, nobody knows for certain."""
+class _WholeWatts:
+    """What is told and read as a whole number of watts."""
 
     promise: Promise
     box: Box
@@ -135,6 +135,11 @@ class SignedLimit:
 
     def equal(self, wanted: Value, observed: Value) -> bool:
         return is_same_whole_number(wanted, observed)
+
+
+@dataclass(slots=True, eq=False)
+class SignedLimit(_WholeWatts):
+    """The limit as the box holds it; what one below 0 W does, nobody knows for certain."""
 
     async def observe(self, deadline: Deadline) -> Number | Unknown:
         return Number(float((await self.box.state(deadline)).export_limit))
@@ -226,17 +231,8 @@ class LimiterMode:
 
 
 @dataclass(slots=True, eq=False)
-class TotalCapacity:
+class TotalCapacity(_WholeWatts):
     """The installed power that the box reckons with; it stands in the same frame as the limit."""
-
-    promise: Promise
-    box: Box
-
-    def check(self, value: Value) -> None:
-        as_number(self.promise, value, "W")
-
-    def equal(self, wanted: Value, observed: Value) -> bool:
-        return is_same_whole_number(wanted, observed)
 
     async def observe(self, deadline: Deadline) -> Number | Unknown:
         return Number(float((await self.box.state(deadline)).total_capacity))
