@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mappin
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -33,6 +33,43 @@ from sunhelm.devices.links.base import LinkStatistics, Span, Table
 from sunhelm.devices.site import Site, load_site
 from sunhelm.simulator.plant import Plant
 from sunhelm.simulator.virtual_time import VirtualClock, VirtualLoop
+
+SHEET_PARTS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
+    "huawei": {
+        "holding": ("inverter", "meter", "battery", "packs", "optimizers"),
+        "holding-v2": ("inverter_v2",),
+        "emma-holding": ("emma",),
+        "sdongle-holding": ("dongle",),
+        "scharger-holding": ("charger",),
+        "emi-holding": ("weather",),
+        "smartlogger-holding": ("logger",),
+        "smartlogger-meter-holding": ("logger_meter",),
+        "smartlogger-remap-holding": ("logger_inverters",),
+    },
+    "deye": {
+        "holding-3p": ("three_phase_lv", "three_phase_hv"),
+        "holding-1p": ("single_phase",),
+        "holding-string": ("string",),
+        "holding-micro": ("micro",),
+    },
+    "givenergy": {
+        "battery-input": ("battery",),
+        "hv-bcu-input": ("stack",),
+        "hv-bmu-input": ("module",),
+        "meter-input": ("meter",),
+        "meter-product": ("meter_product",),
+        "lv-bcu-input": ("low_voltage_bms",),
+        "hv-config-input": ("high_voltage",),
+        "hv-bams-input": ("bams",),
+    },
+}
+"""The parts that describe a block of a sheet; of GivEnergy, all others are the inverter's own two tables."""
+
+
+@pytest.fixture(scope="session")
+def sheet_parts() -> Mapping[str, Mapping[str, tuple[str, ...]]]:
+    """The parts that describe a block of a facts sheet, by family and block."""
+    return SHEET_PARTS
 
 
 @dataclass

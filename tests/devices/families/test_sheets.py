@@ -20,37 +20,6 @@ pytestmark = pytest.mark.captures
 
 _SHEETS: Final = {"huawei": "huawei_sun2000", "deye": "deye", "givenergy": "givenergy"}
 
-PARTS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
-    "huawei": {
-        "holding": ("inverter", "meter", "battery", "packs", "optimizers"),
-        "holding-v2": ("inverter_v2",),
-        "emma-holding": ("emma",),
-        "sdongle-holding": ("dongle",),
-        "scharger-holding": ("charger",),
-        "emi-holding": ("weather",),
-        "smartlogger-holding": ("logger",),
-        "smartlogger-meter-holding": ("logger_meter",),
-        "smartlogger-remap-holding": ("logger_inverters",),
-    },
-    "deye": {
-        "holding-3p": ("three_phase_lv", "three_phase_hv"),
-        "holding-1p": ("single_phase",),
-        "holding-string": ("string",),
-        "holding-micro": ("micro",),
-    },
-    "givenergy": {
-        "battery-input": ("battery",),
-        "hv-bcu-input": ("stack",),
-        "hv-bmu-input": ("module",),
-        "meter-input": ("meter",),
-        "meter-product": ("meter_product",),
-        "lv-bcu-input": ("low_voltage_bms",),
-        "hv-config-input": ("high_voltage",),
-        "hv-bams-input": ("bams",),
-    },
-}
-"""The parts that describe a block of a sheet; of GivEnergy, all others are the inverter's own two tables."""
-
 _PACKED: Final = "how many periods there are; those are read by a command"
 _APP: Final = "the sheet gives the scale of the maker's app and no unit, the name says which"
 _HIGH: Final = "one half of a number that no program decodes: shown raw"
@@ -118,7 +87,10 @@ _NUMBERS: Final = re.compile(r"(?:^|;)\s*(0x[0-9a-fA-F]+|\d+)=")
 
 @pytest.mark.parametrize("name", _SHEETS)
 def test_every_difference_from_the_sheet_has_its_reason(
-    name: str, captures: Path, capsys: pytest.CaptureFixture[str]
+    name: str,
+    captures: Path,
+    sheet_parts: Mapping[str, Mapping[str, tuple[str, ...]]],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     family = cast("RegisterFamily", load_family(name))
     with (captures.parent / "facts" / f"{_SHEETS[name]}.csv").open(encoding="utf-8", newline="") as file:
@@ -133,7 +105,7 @@ def test_every_difference_from_the_sheet_has_its_reason(
     for row in rows:
         place = row["block"], int(row["address"])
         for part in family.spec.parts:
-            here = [r for r in family.map_of(part).registers if _is_of(row, name, part.name, r)]
+            here = [r for r in family.map_of(part).registers if _is_of(row, sheet_parts[name], part.name, r)]
             if not here:
                 continue
             compared += 1
@@ -148,9 +120,11 @@ def test_every_difference_from_the_sheet_has_its_reason(
     assert compared == COMPARED[name]
 
 
-def _is_of(row: Mapping[str, str], family: str, part: str, register: Register) -> bool:
-    """Whether a register of a part is what a row of the sheet describes."""
-    block, parts = row["block"], PARTS[family]
+def _is_of(
+    row: Mapping[str, str], parts: Mapping[str, tuple[str, ...]], part: str, register: Register
+) -> bool:
+    """Whether a register of a part is what a row of the sheet describes; `parts` are those of its blocks."""
+    block = row["block"]
     if register.address != int(row["address"]):
         return False
     if block in parts:

@@ -14,12 +14,6 @@ import yaml
 from sunhelm.devices.families.base import RegisterFamily
 from sunhelm.devices.registers.register import NEVER_READ, RegisterMap
 
-BLOCKS = {
-    "holding-3p": ("three_phase_lv", "three_phase_hv"),
-    "holding-1p": ("single_phase",),
-    "holding-string": ("string",),
-    "holding-micro": ("micro",),
-}
 ROWS = {"holding-3p": 377, "holding-1p": 198, "holding-string": 58, "holding-micro": 47}
 
 RENAMED_TWICE = {("holding-3p", 22), ("holding-1p", 18), ("holding-string", 18), ("holding-micro", 18)}
@@ -36,6 +30,7 @@ def not_exported() -> Mapping[str, Mapping[str, str]]:
 def test_every_row_of_the_sheet_is_in_a_map_or_in_the_list(
     captures: Path,
     maps: Mapping[str, RegisterMap],
+    sheet_parts: Mapping[str, Mapping[str, tuple[str, ...]]],
     not_exported: Mapping[str, Mapping[str, str]],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -44,7 +39,7 @@ def test_every_row_of_the_sheet_is_in_a_map_or_in_the_list(
         for row in csv.DictReader(file):
             rows[row["block"]].append(row)
     assert {block: len(own) for block, own in rows.items()} == ROWS
-    for block, parts in BLOCKS.items():
+    for block, parts in sheet_parts["deye"].items():
         for part in parts:
             by_address = {register.address: register for register in maps[part].registers}
             listed = not_exported[f"{part}.csv"]

@@ -17,18 +17,6 @@ from sunhelm.devices.registers.register import RegisterMap
 SHEET_ROWS = 1347
 OTHER_DEVICE = "evc-holding"
 
-BLOCKS = {
-    "battery": "battery-input",
-    "stack": "hv-bcu-input",
-    "module": "hv-bmu-input",
-    "meter": "meter-input",
-    "meter_product": "meter-product",
-    "low_voltage_bms": "lv-bcu-input",
-    "high_voltage": "hv-config-input",
-    "bams": "hv-bams-input",
-}
-"""The sheet's name of the registers of a part; those of all others are the inverter's own."""
-
 COMMON = {20, 27, 29, *range(35, 41), 50, 59, 111, 112, 114, 163, 166}
 STRICT = COMMON | {31, 32, 44, 45, 56, 57, 94, 95, 96, 110, 116}
 TEN_SLOTS = {*range(242, 270), 272, 275, *range(276, 300)}
@@ -75,22 +63,30 @@ def _run(text: str) -> range:
     return range(int(first), int(last or first) + 1)
 
 
-def places(maps: Mapping[str, RegisterMap]) -> Iterator[tuple[str, int]]:
+def places(
+    maps: Mapping[str, RegisterMap], parts: Mapping[str, tuple[str, ...]]
+) -> Iterator[tuple[str, int]]:
+    """Yield every address of the maps with its block of the sheet: of other parts, the inverter's own."""
+    blocks = {part: block for block, named in parts.items() for part in named}
     for name, registers in maps.items():
         for register in registers.registers:
-            block = BLOCKS.get(name, register.table.value)
+            block = blocks.get(name, register.table.value)
             yield from ((block, address) for address in range(register.address, register.end))
 
 
 @pytest.mark.captures
 def test_every_row_of_the_sheet_is_in_a_map_or_listed(
-    maps: Mapping[str, RegisterMap], not_exported: Mapping[str, Any], captures: Path, capsys: Any
+    maps: Mapping[str, RegisterMap],
+    sheet_parts: Mapping[str, Any],
+    not_exported: Mapping[str, Any],
+    captures: Path,
+    capsys: Any,
 ) -> None:
     sheet = captures.parent / "facts" / "givenergy.csv"
     with sheet.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     ours = [row for row in rows if row["block"] != OTHER_DEVICE]
-    shown = set(places(maps))
+    shown = set(places(maps, sheet_parts["givenergy"]))
     listed = [
         row for row in ours if any(int(row["address"]) in run for run in not_exported.get(row["block"], ()))
     ]
@@ -107,9 +103,10 @@ def test_every_row_of_the_sheet_is_in_a_map_or_listed(
 
 
 def test_what_a_map_has_is_not_listed_as_missing(
-    maps: Mapping[str, RegisterMap], not_exported: Mapping[str, Any]
+    maps: Mapping[str, RegisterMap], sheet_parts: Mapping[str, Any], not_exported: Mapping[str, Any]
 ) -> None:
-    both = [place for place in places(maps) for run in not_exported.get(place[0], ()) if place[1] in run]
+    shown = places(maps, sheet_parts["givenergy"])
+    both = [place for place in shown for run in not_exported.get(place[0], ()) if place[1] in run]
     assert not both
     assert all(why for runs in not_exported.values() for why in runs.values())
 

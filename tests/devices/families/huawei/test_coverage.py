@@ -13,20 +13,12 @@ import yaml
 from sunhelm.devices.families.base import RegisterFamily
 from sunhelm.devices.registers.register import RegisterMap
 
-BLOCKS: Mapping[str, tuple[str, ...]] = {
-    "holding": ("inverter", "meter", "battery", "packs", "optimizers"),
-    "holding-v2": ("inverter_v2",),
-    "emma-holding": ("emma",),
-    "sdongle-holding": ("dongle",),
-    "scharger-holding": ("charger",),
-    "emi-holding": ("weather",),
-    "smartlogger-holding": ("logger",),
-    "smartlogger-meter-holding": ("logger_meter",),
-    "smartlogger-remap-holding": ("logger_inverters",),
-}
-"""The parts that describe each block of the sheet."""
-
 ROWS = 1070
+
+
+@pytest.fixture(scope="module")
+def blocks(sheet_parts: Mapping[str, Mapping[str, tuple[str, ...]]]) -> Mapping[str, tuple[str, ...]]:
+    return sheet_parts["huawei"]
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +31,7 @@ def not_exported() -> Mapping[str, Mapping[str, str]]:
 def test_every_row_of_the_sheet_is_exported_or_listed(
     maps: Mapping[str, RegisterMap],
     not_exported: Mapping[str, Mapping[str, str]],
+    blocks: Mapping[str, tuple[str, ...]],
     captures: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -48,13 +41,13 @@ def test_every_row_of_the_sheet_is_exported_or_listed(
     exported, listed = 0, 0
     for row in rows:
         block, address = row["block"], int(row["address"])
-        registers = [r for part in BLOCKS[block] for r in maps[part].registers if r.address == address]
+        registers = [r for part in blocks[block] for r in maps[part].registers if r.address == address]
         shown = [register for register in registers if register.quantity or register.code]
         reasons = [
             reason
             for register in registers
             for name, its in not_exported.items()
-            if (reason := its.get(register.name)) and name.removesuffix(".csv") in BLOCKS[block]
+            if (reason := its.get(register.name)) and name.removesuffix(".csv") in blocks[block]
         ]
         if shown:
             exported += 1
@@ -71,6 +64,7 @@ def test_what_is_not_exported_is_listed(
     huawei: RegisterFamily,
     maps: Mapping[str, RegisterMap],
     not_exported: Mapping[str, Mapping[str, str]],
+    blocks: Mapping[str, tuple[str, ...]],
 ) -> None:
     silent = {
         (part.map, register.name)
@@ -81,7 +75,7 @@ def test_what_is_not_exported_is_listed(
     listed = {
         (name, register)
         for name, reasons in not_exported.items()
-        if name not in BLOCKS
+        if name not in blocks
         for register in reasons
     }
     assert silent == listed
